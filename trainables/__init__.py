@@ -1,0 +1,18 @@
+"""The trainables by name; a module is imported when it is asked for."""
+
+from importlib import import_module
+
+from trainables.base import Trainable
+
+MODULES = {"tabular": "trainables.tabular", "toy": "trainables.toy"}
+
+
+def get(name: str) -> Trainable:
+    """The built-in trainable ``name``, or a user's ``package.module:function``.
+
+    A module's own ``load`` goes with its function. Raises ``KeyError`` for a plain name that is
+    not in ``MODULES``, ``ImportError`` or ``AttributeError`` for what cannot be found.
+    """
+    path, _, function = name.partition(":")
+    module = import_module(path if function else MODULES[name])
+    return Trainable(getattr(module, function or "train"), getattr(module, "load", None))

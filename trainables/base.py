@@ -1,0 +1,95 @@
+"""The contract: a trainable is a function ``train(config, context)``; it knows nothing of the search."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+Config = Mapping[str, Any]
+
+
+class Context(Protocol):
+    """What a trainable is given besides its configuration.
+
+    ``data`` is what the trainable's ``load`` returned, shared by all trials and read-only.
+    ``seed`` governs every random number. ``device`` is ``cpu`` or ``cuda``; ``threads`` the
+    number of CPU threads to use. A trial has at most ``max_steps`` steps.
+
+    ``final`` is True in the one training after the search: fit on training and validation data,
+    report on the test data, and choose nothing by what is reported.
+    """
+
+    model: str
+    data: Any
+    seed: int
+    device: str
+    threads: int
+    max_steps: int
+    final: bool
+
+    def report(
+        self,
+        step: int,
+        value: float,
+        metrics: Mapping[str, float] | None = None,
+        config: Config | None = None,
+    ) -> None:
+        """Report ``value`` of the tuned metric after ``step`` (1, 2, …); does not return if the
+        trial is stopped. ``metrics`` are logged beside it. ``config`` overrides parameters in what
+        is recommended if ``value`` belongs to another configuration than the one that runs."""
+
+    def save(self, write: Callable[[Path], None]) -> None:
+        """Keep a checkpoint: ``write`` is given an empty folder; the older one goes afterwards."""
+
+    def restore(self) -> Path | None:
+        """The folder of the last kept checkpoint of this trial, or None."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a trainable's ``load`` returns: the shared object and what history records of it.
+
+    ``payload`` reaches the trainable as ``context.data``; ``fingerprint`` names data and split;
+    ``features`` are the meta-features (name → number) of the data set; ``rows`` counts per split.
+    """
+
+    payload: Any
+    fingerprint: str
+    features: dict[str, float]
+    rows: dict[str, int]
+
+
+@dataclass(frozen=True)
+class DataRequest:
+    """Which data to load: ``seed`` draws the split, unless ``split`` is ``official``.
+
+    ``directory`` is a local copy to read instead of fetching, ``cache`` where fetched files stay.
+    ``synthetic`` asks for generated data of the same shape.
+    """
+
+    dataset: str
+    seed: int
+    split: str = "random"
+    metric: str = ""
+    directory: Path | None = None
+    cache: Path | None = None
+    synthetic: bool = False
+
+
+class DataError(Exception):
+    """The data cannot be used as they are (wrong checksum, ragged row, one class): exit code 2."""
+
+
+class DataUnavailable(DataError):
+    """The data cannot be had (offline, no local copy): exit code 3."""
+
+
+@dataclass(frozen=True)
+class Trainable:
+    """A training function and, unless it brings its own data, how its data are loaded.
+
+    ``load`` is called once per study and raises ``DataError``.
+    """
+
+    train: Callable[[Config, Context], None]
+    load: Callable[[DataRequest], Data] | None

@@ -1,0 +1,44 @@
+"""The errors a user can meet, each class with the exit code of the command line.
+
+TunerError
+├── UsageError (2)          command, config or data wrong
+├── EnvironmentFault (3)    something outside is missing: Ray, GPU, network, disk
+├── NoTrialCompleted (4)    the study ended without a completed trial
+└── RunDirectoryError (5)   the run directory is locked, damaged or holds no study
+
+A signal ends the program with 130 (Ctrl-C) or 143 (SIGTERM); any other exception is our bug (1).
+"""
+
+
+class TunerError(Exception):
+    """Base of every error that is shown to the user as one line per fault."""
+
+    exit_code = 1
+
+    def __init__(self, *faults: str) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+class UsageError(TunerError):
+    """The command, the configuration or the data is wrong."""
+
+    exit_code = 2
+
+
+class EnvironmentFault(TunerError):
+    """Something outside the program is missing."""
+
+    exit_code = 3
+
+
+class NoTrialCompleted(TunerError):
+    """The study ended without a completed trial."""
+
+    exit_code = 4
+
+
+class RunDirectoryError(TunerError):
+    """The run directory is locked, damaged or holds no study."""
+
+    exit_code = 5
