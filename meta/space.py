@@ -9,7 +9,7 @@ Value = float | int | str | bool
 Config = dict[str, Value]
 
 CLIP_SHARE = 0.05
-"""How far outside its range, as a share of it, a past value may lie and still be clipped into it."""
+"""How far outside its range, as a share of it, a past value may lie and still be clipped in."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The contract: a trainable is a function ``train(config, context)``; it knows nothing of the search."""
+"""The contract: a trainable is ``train(config, context)``; it knows nothing of the search."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -7,7 +7,6 @@ Nothing is rewritten in place, and an append returns only when the event is on t
 
 import json
 import sqlite3
-
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
