@@ -1,0 +1,48 @@
+# make demo | test | check | lock | lowest, and for PyTorch without CUDA e.g. make demo TORCH=cpu
+
+TORCH  ?=
+VENV   ?= .venv$(addprefix -,$(TORCH))
+PYTHON ?= $(firstword $(foreach python,python3 python3.12 python3.11,\
+	$(shell $(python) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' \
+	2>/dev/null && echo $(python))))
+
+INSTALL = $(VENV)/bin/uv pip install --python $(VENV)/bin/python \
+	-c constraints.txt $(addprefix --torch-backend ,$(TORCH))
+
+.PHONY: demo test check lock lowest
+
+demo: $(VENV)/.installed
+	$(VENV)/bin/tuner run diabetes-xgboost
+
+test: $(VENV)/.installed-dev
+	$(VENV)/bin/python -m pytest $(ARGS)
+
+check: $(VENV)/.installed-dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+# The newest versions of everything, for all platforms and both Python versions.
+lock: $(VENV)/bin/uv
+	$(VENV)/bin/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
+		--upgrade --quiet --no-annotate --custom-compile-command 'make lock' -o constraints.txt
+
+# The tests with the oldest version of every dependency that pyproject.toml admits.
+lowest: VENV = .venv-lowest
+lowest:
+	$(MAKE) VENV=$(VENV) $(VENV)/bin/uv
+	$(VENV)/bin/uv pip install --python $(VENV)/bin/python --resolution lowest-direct -e '.[dev]'
+	$(VENV)/bin/python -m pytest $(ARGS)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/uv
+	$(INSTALL) -e .
+	touch $@
+
+$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(VENV)/bin/uv
+	$(INSTALL) -e '.[dev]'
+	touch $@
+
+$(VENV)/bin/uv:
+	$(if $(PYTHON),,$(error Python 3.11 or 3.12 is needed and not found; say where: make PYTHON=...))
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet -c constraints.txt uv

@@ -1,0 +1,35 @@
+"""What all tests share: a state of their own, and the data that lie beside the checkout."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_outside_service() -> Iterator[None]:
+    """No test reaches the MLflow server or the Ray cluster of whoever runs it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.delenv("RAY_ADDRESS", raising=False)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty ``$TUNER_HOME``; no test touches the user's."""
+    path = tmp_path / "home"
+    monkeypatch.setenv("TUNER_HOME", str(path))
+    return path
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """The folder of real data and past studies; a test that needs it is skipped without it."""
+    path = Path(os.environ.get("WARMTUNE_SHARED", ROOT.parent / "shared"))
+    if not path.is_dir():
+        pytest.skip(f"no shared data in {path}; $WARMTUNE_SHARED says where they are")
+    return path
