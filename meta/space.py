@@ -36,7 +36,7 @@ class Float:
             raise ValueError(f"number expected, got {value!r}")
         try:
             number = float(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             raise ValueError(f"number expected, got {value!r}") from None
         if not math.isfinite(number):
             raise ValueError(f"finite number expected, got {value!r}")

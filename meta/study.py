@@ -89,7 +89,7 @@ class Measurement:
     config: Config = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object that ``Measurement(**data)`` reads back."""
+        """A JSON object that ``from_json`` reads back."""
         return {
             "step": self.step,
             "value": self.value,
@@ -97,6 +97,17 @@ class Measurement:
             "metrics": self.metrics,
             "config": self.config,
         }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Measurement":
+        """Read what ``to_json`` wrote; raises ``ValueError`` for a value of another type."""
+        return cls(
+            int(data["step"]),
+            float(data["value"]),
+            float(data["seconds"]),
+            {str(name): float(value) for name, value in data["metrics"].items()},
+            _config(data["config"]),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +153,24 @@ class Trial:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Trial":
-        """Read what ``to_json`` wrote."""
-        measurements = tuple(Measurement(**fields) for fields in data["measurements"])
-        return cls(**{**data, "state": TrialState(data["state"]), "measurements": measurements})
+        """Read what ``to_json`` wrote; raises ``ValueError`` for a value of another type."""
+        return cls(
+            id=int(data["id"]),
+            config=_config(data["config"]),
+            state=TrialState(data["state"]),
+            measurements=tuple(Measurement.from_json(fields) for fields in data["measurements"]),
+            reason=str(data["reason"]),
+            origin=str(data["origin"]),
+            seed=int(data["seed"]),
+            seconds=float(data["seconds"]),
+        )
+
+
+def _config(data: Mapping[str, Any]) -> Config:
+    for name, value in data.items():
+        if not isinstance(value, float | int | str):
+            raise ValueError(f"{name}: number, text or true/false expected, got {value!r}")
+    return dict(data)
 
 
 @dataclass(frozen=True)
@@ -170,6 +196,12 @@ class Study:
         """The completed trial with the best value; None if no trial completed."""
         completed = [trial for trial in self.trials if trial.state is TrialState.COMPLETED]
         return min(completed, key=self._loss, default=None)
+
+    @property
+    def ranking(self) -> tuple[Trial, ...]:
+        """The completed trials, best first."""
+        completed = (trial for trial in self.trials if trial.state is TrialState.COMPLETED)
+        return tuple(sorted(completed, key=self._loss))
 
     def _loss(self, trial: Trial) -> float:
         return math.inf if trial.value is None else self.metric.loss(trial.value)
@@ -206,6 +238,6 @@ class Study:
             seed=int(data["seed"]),
             arm=str(data["arm"]),
             trials=tuple(Trial.from_json(trial) for trial in data["trials"]),
-            features=dict(data["features"]),
+            features={str(name): float(value) for name, value in data["features"].items()},
             fingerprint=str(data["fingerprint"]),
         )

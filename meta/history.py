@@ -1,0 +1,161 @@
+"""Sifts an untrusted past: what a study may learn from, and what not and why."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from statistics import fmean
+
+from meta.space import Config, SearchSpace, Value
+from meta.study import Measurement, Metric, Study, Trial, TrialState
+
+LEARNED_FROM = (TrialState.COMPLETED, TrialState.STOPPED)
+INFINITE = 1e300
+"""From here on a value is an infinity in disguise: MLflow stores 1.797e308 in its place."""
+REASON_LENGTH = 200
+
+Objective = tuple[str, str]
+"""Studies with the same one measured the same thing, so that their values may be averaged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A past study, or one of its trials, that is not learned from."""
+
+    study_id: str
+    trial_id: int | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Sifted:
+    """What is learned from, its configurations all inside the space, and what is refused."""
+
+    kept: tuple[Study, ...]
+    refused: tuple[Refusal, ...]
+
+
+def sift(studies: Iterable[Study], model: str, space: SearchSpace, metric: Metric) -> Sifted:
+    """Keep what can teach a study of ``model`` in ``space``; the order of the studies stays.
+
+    Configurations are brought into the space, those that were tried several times on the same
+    data are counted once, with the mean of their values.
+    """
+    refused: list[Refusal] = []
+    fitting: list[Study] = []
+    for study in studies:
+        problem = _study_problem(study, model, metric)
+        if problem:
+            refused.append(_refusal(study, None, problem))
+        else:
+            trials = _fitting_trials(study, space, metric, refused)
+            fitting.append(replace(study, space=space, metric=metric, trials=trials))
+    kept = []
+    for study in _merge_repeats(fitting, refused):
+        if study.best is None:
+            refused.append(_refusal(study, None, "no trial left that completed"))
+        else:
+            kept.append(study)
+    return Sifted(tuple(kept), tuple(refused))
+
+
+def _study_problem(study: Study, model: str, metric: Metric) -> str | None:
+    if study.task.model != model:
+        return f"of model {study.task.model}, this task trains {model}"
+    if study.metric.name != metric.name:
+        return f"no {metric.name}, the study measured {study.metric.name}"
+    if study.metric.mode != metric.mode:
+        verb = {"min": "minimises", "max": "maximises"}
+        here = verb[metric.mode]
+        return f"study {verb.get(study.metric.mode, study.metric.mode)}, this task {here}"
+    return None
+
+
+def _fitting_trials(
+    study: Study, space: SearchSpace, metric: Metric, refused: list[Refusal]
+) -> tuple[Trial, ...]:
+    trials = []
+    for trial in study.trials:
+        try:
+            trials.append(_fit(trial, space, metric))
+        except ValueError as error:
+            refused.append(_refusal(study, trial.id, str(error)))
+    return tuple(trials)
+
+
+def _fit(trial: Trial, space: SearchSpace, metric: Metric) -> Trial:
+    """Bring a trial into the space; raises ``ValueError`` with the reason why that cannot be."""
+    if trial.state not in LEARNED_FROM:
+        raise ValueError(f"{trial.state.lower()} {trial.reason}".strip())
+    if trial.value is None:
+        raise ValueError(f"no {metric.name}")
+    for measurement in trial.measurements:
+        problem = _value_problem(measurement.value, metric)
+        if problem:
+            raise ValueError(f"step {measurement.step}: {problem}")
+    config = space.adopt(trial.config)
+    space.adopt(trial.recommended)
+    measurements = tuple(_fit_override(item, config, space) for item in trial.measurements)
+    return replace(trial, config=config, measurements=measurements)
+
+
+def _value_problem(value: float, metric: Metric) -> str | None:
+    if abs(value) >= INFINITE:
+        return f"{metric.name} {value:g} stands for infinity"
+    return metric.problem(value)
+
+
+def _fit_override(measurement: Measurement, config: Config, space: SearchSpace) -> Measurement:
+    """Drop the configuration of a measurement along the way if it lies outside the space."""
+    if not measurement.config:
+        return measurement
+    try:
+        adopted = space.adopt({**config, **measurement.config})
+    except ValueError:
+        return replace(measurement, config={})
+    override = {name: adopted[name] for name in measurement.config if name in adopted}
+    return replace(measurement, config=override)
+
+
+def _merge_repeats(studies: list[Study], refused: list[Refusal]) -> list[Study]:
+    """Leave each configuration once per objective, in the first study that tried it longest."""
+    tried: dict[tuple[Objective, tuple[Value, ...]], list[tuple[int, Trial]]] = defaultdict(list)
+    for index, study in enumerate(studies):
+        for trial in study.trials:
+            tried[_objective(study), tuple(trial.recommended.values())].append((index, trial))
+    left: list[list[Trial]] = [[] for _ in studies]
+    for repeats in tried.values():
+        longest = max(repeats, key=lambda repeat: _length(repeat[1]))
+        index, trial = longest
+        equals = [other for _, other in repeats if _length(other) == _length(trial)]
+        left[index].append(_mean(trial, equals))
+        reason = f"same configuration as trial {trial.id} of {studies[index].id}, counted once"
+        refused.extend(
+            _refusal(studies[other], repeat.id, f"{reason} (mean of {len(equals)})")
+            for other, repeat in repeats
+            if repeat is not trial
+        )
+    return [
+        study.with_trials(tuple(sorted(trials, key=lambda trial: trial.id)))
+        for study, trials in zip(studies, left, strict=True)
+    ]
+
+
+def _objective(study: Study) -> Objective:
+    return study.task.id, study.fingerprint or study.id
+
+
+def _length(trial: Trial) -> tuple[bool, int]:
+    return trial.state is TrialState.COMPLETED, trial.step
+
+
+def _mean(trial: Trial, repeats: list[Trial]) -> Trial:
+    values: dict[int, list[float]] = defaultdict(list)
+    for repeat in repeats:
+        for measurement in repeat.measurements:
+            values[measurement.step].append(measurement.value)
+    measurements = (replace(item, value=fmean(values[item.step])) for item in trial.measurements)
+    return replace(trial, measurements=tuple(measurements))
+
+
+def _refusal(study: Study, trial_id: int | None, reason: str) -> Refusal:
+    return Refusal(study.id, trial_id, reason[:REASON_LENGTH])
