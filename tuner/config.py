@@ -1,6 +1,11 @@
-"""The configuration of a study: YAML and ``--set`` become a frozen ``StudyConfig``."""
+"""The configuration of a study and how it is run; ``tuner.config_reader`` reads it from YAML."""
 
-from dataclasses import dataclass, field
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
 
 from meta.space import SearchSpace
 from meta.study import Metric, Task
@@ -44,7 +49,10 @@ class Tracking:
 
 @dataclass(frozen=True)
 class StudyConfig:
-    """Everything that defines a study; two equal ones are the same experiment."""
+    """Everything that defines a study; two equal ones are the same experiment.
+
+    ``code`` is the folder in which the module of a user's ``trainable`` is looked for first.
+    """
 
     task: Task
     trainable: str
@@ -58,3 +66,50 @@ class StudyConfig:
     resources: Resources = field(default_factory=Resources)
     warm_start: WarmStart = field(default_factory=WarmStart)
     tracking: Tracking = field(default_factory=Tracking)
+    code: str | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen hex digits that differ for different configurations."""
+        text = json.dumps(self.to_json(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object that ``from_json`` reads back."""
+        return {**asdict(self), "metric": self.metric.to_json(), "space": self.space.to_json()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "StudyConfig":
+        """Read what ``to_json`` wrote; raises ``KeyError`` or ``TypeError`` for anything else."""
+        parts = {name: part(**data[name]) for name, part in PARTS.items()}
+        metric, space = Metric.from_json(data["metric"]), SearchSpace.from_json(data["space"])
+        return cls(**{**data, **parts, "metric": metric, "space": space})
+
+
+PARTS: dict[str, Any] = {
+    "task": Task,
+    "budget": Budget,
+    "resources": Resources,
+    "warm_start": WarmStart,
+    "tracking": Tracking,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How a study is run, beside what defines it.
+
+    ``arm`` is ``warm`` or ``cold``; ``history`` holds the stores to learn from (empty: the
+    tracking store); ``address`` is ``auto``, ``local`` or ``ray://…``; ``out`` the run directory.
+    """
+
+    arm: str = "warm"
+    history: tuple[str, ...] = ()
+    use_history: bool = True
+    data_dir: Path | None = None
+    address: str = "auto"
+    out: Path | None = None
+    finalize: bool = True
+    quiet: bool = False
+    json: bool = False
+    allow_code: bool = False

@@ -40,6 +40,17 @@ class Node:
     value: "Scalar | dict[str, Node] | list[Node]"
     place: str
 
+    def fault(self, key: str, what: str) -> str:
+        """The line that tells the user about a fault of ``key``."""
+        return f"{self.place}{key}: {what}"
+
+    def find(self, key: str) -> "Node | None":
+        """The node at a dotted key; None where nothing or null is given."""
+        node: Node | None = self
+        for name in key.split("."):
+            node = node.value.get(name) if node and isinstance(node.value, dict) else None
+        return None if node is None or node.value is None else node
+
     def plain(self) -> Any:
         """The value without places."""
         if isinstance(self.value, dict):
@@ -76,14 +87,14 @@ def read_text(text: str, source: str) -> Node:
     return _Reader(source).read(text)
 
 
-def read_value(text: str, place: str) -> Node:
-    """Read one value from a command line: a scalar, or a quoted text, list or mapping."""
+def read_value(text: str, place: str, key: str) -> Node:
+    """Read a key's value from a command line: a scalar, or a quoted text, list or mapping."""
     if text.lstrip()[:1] in {"[", "{", '"', "'"}:
-        return _Reader(place.rstrip(": "), place).read(text)
+        return _Reader(f"{place}{key}", place).read(text, key)
     try:
         return Node(scalar(text.strip()), place)
     except ValueError as error:
-        raise UsageError(f"{place}{error}") from None
+        raise UsageError(f"{place}{key}: {error}") from None
 
 
 def scalar(text: str) -> Scalar:
@@ -137,9 +148,9 @@ class _Reader:
         self.place = place
         self.faults: list[str] = []
 
-    def read(self, text: str) -> Node:
+    def read(self, text: str, key: str = "") -> Node:
         node = self.compose(text)
-        tree = Node(None, self.at(0)) if node is None else self.convert(node, self.at(0), "")
+        tree = Node(None, self.at(0)) if node is None else self.convert(node, self.at(0), key)
         if self.faults:
             raise UsageError(*self.faults)
         return tree

@@ -1,0 +1,183 @@
+"""YAML and ``--set`` become a ``StudyConfig``: all faults are gathered, each with its place."""
+
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.machinery import PathFinder
+from pathlib import Path
+from typing import Any
+
+import trainables
+from meta.space import SearchSpace
+from meta.study import Metric, Task
+from tuner import strict_yaml, tasks
+from tuner.config import Budget, Resources, StudyConfig, Tracking, WarmStart
+from tuner.errors import UsageError
+from tuner.fields import FIELDS, SECTIONS, show, unknown_keys
+from tuner.space_reader import read_space
+from tuner.strict_yaml import Node
+from tuner.suggest import did_you_mean
+
+Values = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A key set on the command line; ``place`` begins an error about it."""
+
+    key: str
+    text: str
+    place: str = "--set "
+
+    @classmethod
+    def parse(cls, argument: str) -> "Override":
+        """Read the ``KEY=VALUE`` of a ``--set``; raises ``UsageError``."""
+        key, equals, text = argument.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(
+                f"--set: KEY=VALUE expected, got {show(argument)}. Write e.g. budget.trials=20."
+            )
+        return cls(key.strip(), text)
+
+    def apply(self, tree: Node) -> Node:
+        """The tree with this key in it; raises ``UsageError`` if the value cannot be read."""
+        value = strict_yaml.read_value(self.text, self.place, self.key)
+        return _put(tree, self.key.split("."), value)
+
+
+def _put(tree: Node | None, path: Sequence[str], value: Node) -> Node:
+    if not path:
+        return value
+    entries = dict(tree.value) if tree and isinstance(tree.value, dict) else {}
+    entries[path[0]] = _put(entries.get(path[0]), path[1:], value)
+    return Node(entries, tree.place if tree else value.place)
+
+
+def load(source: str, overrides: Sequence[Override] = (), allow_code: bool = False) -> StudyConfig:
+    """Read the built-in task or the YAML file ``source``, with keys set on the command line.
+
+    Raises ``UsageError`` with every fault that the file and the overrides have.
+    """
+    path = tasks.find(source)
+    tree = strict_yaml.read_file(path)
+    if not isinstance(tree.value, dict):
+        got = "a list" if isinstance(tree.value, list) else show(tree.value)
+        expected = "a mapping with task, metric and space expected"
+        raise UsageError(f"{path}: {expected}, got {got}. Start from a copy of a built-in task.")
+    faults: list[str] = []
+    for override in overrides:
+        with _gathering(faults):
+            tree = override.apply(tree)
+    faults += _structure_faults(tree)
+    values = _values(tree, faults)
+    space = SearchSpace({})
+    if (section := _mapping(tree, "space")) is not None:
+        with _gathering(faults):
+            space = read_space(section)
+    folder = path.parent.absolute()
+    faults += _range_faults(tree, values)
+    faults += _code_faults(tree, values, folder, allow_code)
+    if faults:
+        raise UsageError(*faults)
+    return _build(values, space, folder)
+
+
+@contextmanager
+def _gathering(faults: list[str]) -> Iterator[None]:
+    try:
+        yield
+    except UsageError as error:
+        faults += error.faults
+
+
+def _mapping(tree: Node, name: str) -> Node | None:
+    node = tree.find(name) if name else tree
+    return node if node and isinstance(node.value, dict) else None
+
+
+def _structure_faults(tree: Node) -> list[str]:
+    """Unknown keys, sections that are no mapping, and what is required but missing."""
+    top = {field.key for field in FIELDS if not field.section}
+    faults = unknown_keys(tree, top | {*SECTIONS})
+    for name, section in SECTIONS.items():
+        node = tree.find(name)
+        if node is None and section.required:
+            faults.append(tree.fault(name, f"missing. Add: {name}: {section.example}."))
+        elif node and not isinstance(node.value, dict):
+            what = f"mapping expected, got {show(node.plain())}"
+            faults.append(node.fault(name, f"{what}. Write {name}: {section.example}."))
+        elif node and name != "space":
+            faults += unknown_keys(node, {f.name for f in FIELDS if f.section == name}, name)
+    for field in FIELDS:
+        parent = _mapping(tree, field.section)
+        if field.required and parent and tree.find(field.key) is None:
+            faults.append(parent.fault(field.key, f"missing. Write e.g. {field.example}."))
+    return faults
+
+
+def _values(tree: Node, faults: list[str]) -> Values:
+    """The values that are given and right, by dotted key."""
+    values: Values = {}
+    for field in FIELDS:
+        if (node := tree.find(field.key)) is None:
+            continue
+        try:
+            values[field.key] = field.read(node.plain())
+        except ValueError as error:
+            faults.append(node.fault(field.key, str(error)))
+    return values
+
+
+def _range_faults(tree: Node, values: Values) -> Iterator[str]:
+    low, high = values.get("metric.low", -math.inf), values.get("metric.high", math.inf)
+    if low >= high and (node := tree.find("metric.low")):
+        yield node.fault("metric.low", f"low {low:g} is not below high {high:g}. Swap them.")
+    grace = values.get("budget.grace_steps", Budget().grace_steps)
+    steps = values.get("budget.max_steps", Budget().max_steps)
+    if grace > steps and (node := tree.find("budget.grace_steps")):
+        what = f"grace_steps {grace} exceeds max_steps {steps}. Lower it, or raise max_steps."
+        yield node.fault("budget.grace_steps", what)
+
+
+def _code_faults(tree: Node, values: Values, folder: Path, allow_code: bool) -> Iterator[str]:
+    """What keeps the trainable from being run: unknown, not allowed, not there."""
+    name, node = values.get("task.trainable"), tree.find("task.trainable")
+    if name is None or node is None:
+        return
+    module, _, function = name.partition(":")
+    if not function:
+        if name not in trainables.MODULES:
+            what = f"unknown trainable {name!r}. {did_you_mean(name, trainables.MODULES)}"
+            yield node.fault("task.trainable", what)
+    elif not allow_code:
+        what = f"{name!r} is code that is no part of tuner. Read it, then add --allow-code."
+        yield node.fault("task.trainable", what)
+    elif not PathFinder.find_spec(module.partition(".")[0], [str(folder), *sys.path]):
+        what = f"no module {module!r}. Put {module}.py into {folder}."
+        yield node.fault("task.trainable", what)
+
+
+def _build(values: Values, space: SearchSpace, folder: Path) -> StudyConfig:
+    def given(section: str) -> Values:
+        return {
+            field.attribute or field.name: values[field.key]
+            for field in FIELDS
+            if field.section == section and field.key in values
+        }
+
+    top = {**given(""), **given("task")}
+    del top["version"]
+    task = Task(top.pop("dataset"), top.pop("model"))
+    return StudyConfig(
+        task=task,
+        metric=Metric(**given("metric")),
+        space=space,
+        budget=Budget(**given("budget")),
+        resources=Resources(**given("resources")),
+        warm_start=WarmStart(**given("warm_start")),
+        tracking=Tracking(**given("tracking")),
+        code=str(folder) if ":" in top["trainable"] else None,
+        **top,
+    )
