@@ -3,7 +3,6 @@
 import math
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -14,7 +13,7 @@ from meta.space import SearchSpace
 from meta.study import Metric, Task
 from tuner import strict_yaml, tasks
 from tuner.config import Budget, Resources, StudyConfig, Tracking, WarmStart
-from tuner.errors import UsageError
+from tuner.errors import UsageError, gathering
 from tuner.fields import FIELDS, SECTIONS, show, unknown_keys
 from tuner.space_reader import read_space
 from tuner.strict_yaml import Node
@@ -68,13 +67,13 @@ def load(source: str, overrides: Sequence[Override] = (), allow_code: bool = Fal
         raise UsageError(f"{path}: {expected}, got {got}. Start from a copy of a built-in task.")
     faults: list[str] = []
     for override in overrides:
-        with _gathering(faults):
+        with gathering(faults):
             tree = override.apply(tree)
     faults += _structure_faults(tree)
     values = _values(tree, faults)
     space = SearchSpace({})
     if (section := _mapping(tree, "space")) is not None:
-        with _gathering(faults):
+        with gathering(faults):
             space = read_space(section)
     folder = path.parent.absolute()
     faults += _range_faults(tree, values)
@@ -82,14 +81,6 @@ def load(source: str, overrides: Sequence[Override] = (), allow_code: bool = Fal
     if faults:
         raise UsageError(*faults)
     return _build(values, space, folder)
-
-
-@contextmanager
-def _gathering(faults: list[str]) -> Iterator[None]:
-    try:
-        yield
-    except UsageError as error:
-        faults += error.faults
 
 
 def _mapping(tree: Node, name: str) -> Node | None:

@@ -4,10 +4,14 @@ TunerError
 ├── UsageError (2)          command, config or data wrong
 ├── EnvironmentFault (3)    something outside is missing: Ray, GPU, network, disk
 ├── NoTrialCompleted (4)    the study ended without a completed trial
-└── RunDirectoryError (5)   the run directory is locked, damaged or holds no study
+├── RunDirectoryError (5)   the run directory is locked, damaged or holds no study
+└── Interrupted (130, 143)  Ctrl-C or SIGTERM; the study can be resumed
 
-A signal ends the program with 130 (Ctrl-C) or 143 (SIGTERM); any other exception is our bug (1).
+Any other exception is our bug (1).
 """
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class TunerError(Exception):
@@ -42,3 +46,20 @@ class RunDirectoryError(TunerError):
     """The run directory is locked, damaged or holds no study."""
 
     exit_code = 5
+
+
+class Interrupted(TunerError):
+    """A signal stopped the study; it can be resumed."""
+
+    def __init__(self, signal_number: int, *faults: str) -> None:
+        super().__init__(*faults)
+        self.exit_code = 128 + signal_number
+
+
+@contextmanager
+def gathering(faults: list[str]) -> Iterator[None]:
+    """Add the faults of a ``UsageError`` to a list and go on after the block."""
+    try:
+        yield
+    except UsageError as error:
+        faults += error.faults

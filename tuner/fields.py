@@ -75,7 +75,7 @@ class Section:
 def show(value: object) -> str:
     """A value as it is quoted in an error, cut to a readable length."""
     text = repr(value)
-    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."
 
 
 def is_number(value: object) -> bool:

@@ -3,7 +3,6 @@
 import os
 import re
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from tuner.errors import UsageError
 
@@ -44,7 +43,7 @@ def tracking_uri(text: str) -> str:
             f"sqlite, http or https expected, got {shown!r}. Write e.g. sqlite:///mlflow.db."
         )
     if scheme != "sqlite":
-        if not urlsplit(text).hostname:
+        if not re.match(r"https?://([^/?#]*@)?[^/?#@:]", text):
             raise ValueError(f"no host in {shown!r}. Write e.g. http://localhost:5000.")
         return text
     if not text.startswith(SQLITE) or text == SQLITE:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from meta.space import Categorical, Float, Int, Parameter, SearchSpace
-from tuner.errors import UsageError
+from tuner.errors import UsageError, gathering
 from tuner.fields import is_number, is_whole, show, unknown_keys
 from tuner.strict_yaml import Node
 
@@ -28,10 +28,8 @@ def read_space(space: Node) -> SearchSpace:
     parameters: dict[str, Parameter] = {}
     faults: list[str] = []
     for name, node in space.value.items():
-        try:
+        with gathering(faults):
             parameters[name] = _parameter(name, node)
-        except UsageError as error:
-            faults += error.faults
     if faults:
         raise UsageError(*faults)
     return SearchSpace(parameters)

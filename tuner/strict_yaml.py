@@ -161,7 +161,7 @@ class _Reader:
         except yaml.MarkedYAMLError as error:
             raise UsageError(self.syntax_fault(error)) from None
         except yaml.reader.ReaderError as error:
-            where = f"character {error.character!r} at offset {error.position}"
+            where = f"character U+{error.character:04X} at offset {error.position}"
             fault = f"{self.source}: not a text config ({where}). Save it as UTF-8."
             raise UsageError(fault) from None
         except (ValueError, OverflowError) as error:  # an escape such as "\\UFFFFFFFF"

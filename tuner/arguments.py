@@ -1,0 +1,180 @@
+"""The command line in two tables; what a value may be is said by ``tuner.fields``."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from tuner.errors import UsageError
+from tuner.suggest import did_you_mean
+
+CONFIG_OPTIONS = {
+    "--trials": ("budget.trials", "N", "try N configurations"),
+    "--time-budget": ("budget.time", "TIME", "begin no trial after TIME, e.g. 90s, 30m or 2h"),
+    "--gpu-hours": ("budget.gpu_hours", "H", "use at most H hours of GPU time"),
+    "--concurrency": ("resources.concurrency", "N", "run N trials at once"),
+    "--seed": ("seed", "N", "let N govern split, sampler and trainings"),
+    "--sampler": ("sampler", "NAME", "propose configurations by tpe, gp or random"),
+    "--warm-start": ("warm_start.points", "N|off", "start from N configurations of the past"),
+    "--tracking-uri": ("tracking.uri", "URI", "keep studies in the MLflow store at URI"),
+}
+"""Options that set a key of the configuration: the key, the metavar and the help."""
+
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "tasks": {
+        "metavar": "TASK",
+        "nargs": "+",
+        "help": "a built-in task, a pattern such as 'wine-quality-*', or the path of a YAML file",
+    },
+    "task": {"metavar": "TASK", "help": "a built-in task, or the path of a YAML file"},
+    "run_dir": {"metavar": "RUN_DIR", "type": Path, "help": "the directory of a run"},
+    "study": {"metavar": "STUDY", "help": "the id of a study, as `tuner history list` shows it"},
+    "--baseline": {
+        "action": "store_true",
+        "help": "run cold, without any past, for comparison with the same seed",
+    },
+    **{
+        option: {"metavar": metavar, "help": f"{does} ({key})"}
+        for option, (key, metavar, does) in CONFIG_OPTIONS.items()
+    },
+    "--set": {
+        "metavar": "KEY=VALUE",
+        "action": "append",
+        "default": [],
+        "help": "set any key of the configuration, e.g. budget.max_steps=20; may be repeated",
+    },
+    "--synthetic": {
+        "action": "store_true",
+        "help": "use generated data of the same shape, and say so in the results",
+    },
+    "--history": {
+        "metavar": "URI",
+        "action": "append",
+        "default": [],
+        "help": "learn from the studies in this store, not from the tracking store;"
+        " may be repeated",
+    },
+    "--no-history": {"action": "store_true", "help": "learn from no past study"},
+    "--data-dir": {"metavar": "DIR", "type": Path, "help": "read the data from local copies"},
+    "--address": {
+        "metavar": "ADDRESS",
+        "default": "auto",
+        "help": "the Ray cluster: auto (RAY_ADDRESS, else a local one), local, or HOST:PORT",
+    },
+    "--out": {"metavar": "DIR", "type": Path, "help": "the run directory to make"},
+    "--no-finalize": {
+        "action": "store_true",
+        "help": "do not train the best configuration once more and test it",
+    },
+    "--allow-code": {
+        "action": "store_true",
+        "help": "let the configuration name a function of yours as trainable",
+    },
+    "--json": {"action": "store_true", "help": "print the result as one JSON object"},
+    "--quiet": {"action": "store_true", "help": "show no progress"},
+    "--host": {"metavar": "HOST", "default": "127.0.0.1", "help": "listen here (127.0.0.1)"},
+    "--port": {"metavar": "PORT", "default": "5000", "help": "listen on this port (5000)"},
+}
+
+STUDY = ("--baseline", *CONFIG_OPTIONS, "--set", "--synthetic", "--history", "--no-history")
+PLACE = ("--data-dir", "--address", "--allow-code", "--json")
+RUN = ("--no-finalize", "--quiet")
+COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "run": ("tune tasks", ("tasks", *STUDY, *PLACE, *RUN, "--out")),
+    "resume": ("go on with a study that was interrupted", ("run_dir", *PLACE, *RUN)),
+    "plan": ("check all, show what a run would do, and run nothing", ("tasks", *STUDY, *PLACE)),
+    "tasks": ("list the built-in tasks and where their data are", ("--data-dir", "--json")),
+    "doctor": ("check what a run needs, and say what to do", ("--data-dir", "--json")),
+    "history": ("show what a run would learn from", ()),
+    "history list": ("list the past studies", ("--tracking-uri", "--json")),
+    "history show": ("show the trials of a past study", ("study", "--tracking-uri", "--json")),
+    "history refused": (
+        "show what a task would not learn from, and why",
+        ("task", "--tracking-uri", "--set", "--allow-code", "--json"),
+    ),
+    "ui": ("open the MLflow UI on the store in use", ("--tracking-uri", "--host", "--port")),
+}
+"""The commands: what each does, and its arguments."""
+
+EXIT_CODES = {
+    0: "done",
+    1: "a bug in tuner",
+    2: "command, configuration or data wrong",
+    3: "something outside is missing: Ray, GPU, network, disk",
+    4: "no trial completed",
+    5: "run directory in use, damaged or without a study",
+    130: "interrupted by Ctrl-C; `tuner resume` goes on",
+    143: "interrupted by SIGTERM; `tuner resume` goes on",
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises ``UsageError`` in place of printing and leaving; knows no abbreviations."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings, allow_abbrev=False)
+        self.set_defaults(parser=self)
+
+    @property
+    def options(self) -> list[str]:
+        """The options it knows."""
+        return list(self._option_string_actions)
+
+    def error(self, message: str) -> NoReturn:
+        """Called by argparse for what it cannot parse."""
+        raise UsageError(f"{message.removeprefix('argument ')}. See `{self.prog} --help`.")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            raise UsageError(f"unknown command {value!r}. {did_you_mean(value, action.choices)}")
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from importlib.metadata import version
+
+        print(f"warmtune {version('warmtune')}")
+        parser.exit()
+
+
+def build() -> dict[str, Parser]:
+    """The parser of each command by its name; that of ``tuner`` itself under the empty one."""
+    parser = Parser(
+        prog="tuner",
+        description="Hyperparameter tuning on Ray Tune that gets faster with every run.",
+        epilog="exit codes: " + "; ".join(f"{code} {why}" for code, why in EXIT_CODES.items()),
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and leave")
+    parsers = {"": parser}
+    groups = {"": parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")}
+    for name, (does, words) in COMMANDS.items():
+        group, _, word = name.rpartition(" ")
+        description = f"{does[0].upper()}{does[1:]}."
+        parsers[name] = groups[group].add_parser(word, help=does, description=description)
+        if not words:
+            groups[name] = parsers[name].add_subparsers(
+                dest="action", metavar="COMMAND", title="commands"
+            )
+        for argument in words:
+            parsers[name].add_argument(argument, **ARGUMENTS[argument])
+    return parsers
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """Parse a command line; ``name`` is the command's. Raises ``UsageError``."""
+    arguments, rest = build()[""].parse_known_args(argv)
+    parser: Parser = arguments.parser
+    options = [word.partition("=")[0] for word in rest if word.startswith("-")]
+    if options:
+        raise UsageError(
+            *(f"unknown option {name!r}. {did_you_mean(name, parser.options)}" for name in options)
+        )
+    if rest:
+        raise UsageError(f"unexpected argument {rest[0]!r}. See `{parser.prog} --help`.")
+    arguments.name = parser.prog.removeprefix("tuner").strip()
+    if not COMMANDS.get(arguments.name, ("", ()))[1]:
+        inner = [name for name in COMMANDS if name.rpartition(" ")[0] == arguments.name]
+        raise UsageError(f"a command is missing. Write {', '.join(f'tuner {i}' for i in inner)}.")
+    return arguments
