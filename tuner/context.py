@@ -1,0 +1,191 @@
+"""What a trainable reports to: checks each report, batches them, keeps checkpoints. Knows no Ray.
+
+Reports travel to the driver in batches: a rung must be decided before the trial goes on, anything
+else may wait up to ``FLUSH_SECONDS``.
+"""
+
+import json
+import logging
+import math
+import shutil
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from numbers import Real
+from pathlib import Path
+from typing import Any
+
+import trainables
+from meta.space import Config
+from meta.study import Measurement, Metric, TrialState
+
+FLUSH_SECONDS = 1.0
+TRACE_LINES = 20
+PROGRESS_FILE = "progress.json"
+
+Batch = dict[str, Any]
+
+
+class Diverged(Exception):
+    """A measurement is not finite."""
+
+
+class BadReport(Exception):
+    """A trainable reported something that is no measurement of its metric."""
+
+
+@dataclass(frozen=True)
+class TrialSetting:
+    """What all trials of a study share: how to train, measure and compare.
+
+    ``rungs`` are the steps at which the driver decides whether a trial goes on; ``checkpoints``
+    holds a folder per trial; ``code`` is a folder to import a user's trainable from.
+    """
+
+    trainable: str
+    model: str
+    metric: Metric
+    max_steps: int
+    rungs: tuple[int, ...]
+    checkpoints: Path
+    device: str = "cpu"
+    threads: int = 1
+    code: Path | None = None
+
+
+class TrialContext:
+    """The ``trainables.base.Context`` of one trial; ``send`` takes its batches and may not return.
+
+    A batch holds the new measurements, ``ended`` (None, or state, reason and seconds) and
+    ``value``, the last one measured.
+    """
+
+    def __init__(
+        self,
+        setting: TrialSetting,
+        trial: int | str,
+        seed: int,
+        data: object,
+        send: Callable[[Batch], None],
+        final: bool = False,
+    ) -> None:
+        self.model = setting.model
+        self.data = data
+        self.seed = seed
+        self.device = setting.device
+        self.threads = setting.threads
+        self.max_steps = setting.max_steps
+        self.final = final
+        self._setting = setting
+        self._send = send
+        self._kept = setting.checkpoints / str(trial)
+        self._fresh = setting.checkpoints / f"{trial}.new"
+        self._batch: list[Measurement] = []
+        self._last: Measurement | None = None
+        self._sent = self._began = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """How long the trial has trained, over a restart from a checkpoint."""
+        return time.monotonic() - self._began
+
+    def report(
+        self,
+        step: int,
+        value: float,
+        metrics: Mapping[str, float] | None = None,
+        config: Mapping[str, Any] | None = None,
+    ) -> None:
+        """See ``trainables.base.Context``; raises ``Diverged`` or ``BadReport``."""
+        number = _number(value, "value")
+        if self._last and step <= self._last.step:
+            return
+        numbers = {name: _number(metric, name) for name, metric in (metrics or {}).items()}
+        self._check(step, number)
+        finite = {name: metric for name, metric in numbers.items() if math.isfinite(metric)}
+        self._last = Measurement(step, number, self.seconds, finite, dict(config or {}))
+        self._batch.append(self._last)
+        due = time.monotonic() - self._sent >= FLUSH_SECONDS
+        if step < self.max_steps and (due or step in self._setting.rungs):
+            self._flush(None)
+
+    def end(self, state: TrialState, reason: str = "") -> None:
+        """Send what is left and how the trial ended."""
+        if state is TrialState.COMPLETED and self._last is None:
+            state, reason = TrialState.FAILED, "reported no value"
+        for folder in (self._kept, self._fresh):
+            shutil.rmtree(folder, ignore_errors=True)
+        self._flush((str(state), reason, self.seconds))
+
+    def save(self, write: Callable[[Path], None]) -> None:
+        """See ``trainables.base.Context``; on a full disk the old checkpoint is kept."""
+        try:
+            shutil.rmtree(self._fresh, ignore_errors=True)
+            self._fresh.mkdir(parents=True)
+            write(self._fresh)
+            (self._fresh / PROGRESS_FILE).write_text(json.dumps({"seconds": self.seconds}))
+            shutil.rmtree(self._kept, ignore_errors=True)
+            self._fresh.rename(self._kept)
+        except OSError as error:
+            logging.warning("checkpoint not written, the trial goes on without it: %s", error)
+
+    def restore(self) -> Path | None:
+        """See ``trainables.base.Context``; a checkpoint that is not whole counts as none."""
+        for folder in (self._kept, self._fresh):
+            try:
+                progress = json.loads((folder / PROGRESS_FILE).read_text())
+            except (OSError, ValueError):
+                continue
+            self._began = time.monotonic() - float(progress["seconds"])
+            return folder
+        return None
+
+    def _check(self, step: int, value: float) -> None:
+        problem = self._setting.metric.problem(value)
+        if problem:
+            kind = BadReport if math.isfinite(value) else Diverged
+            raise kind(f"step {step}: {problem}")
+
+    def _flush(self, ended: tuple[str, str, float] | None) -> None:
+        batch = {
+            "measurements": [measurement.to_json() for measurement in self._batch],
+            "ended": ended,
+            "value": self._last.value if self._last else None,
+        }
+        self._batch = []
+        self._sent = time.monotonic()
+        self._send(batch)
+
+
+def _number(value: object, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        shape = getattr(value, "shape", None)
+        kind = type(value).__name__ + (f" of shape {tuple(shape)}" if shape else "")
+        raise BadReport(f"report(step, value): number expected for {name}, got {kind}")
+    return float(value)
+
+
+def run(setting: TrialSetting, context: TrialContext, config: Config) -> None:
+    """Train ``config``; whatever the trainable does, the context learns how it ended."""
+    try:
+        trainable = trainables.get(setting.trainable)
+        trainable.train(config, context)
+    except Diverged as error:
+        context.end(TrialState.DIVERGED, str(error))
+    except BadReport as error:
+        context.end(TrialState.FAILED, str(error))
+    except MemoryError:
+        context.end(TrialState.FAILED, "out of memory (host)")
+    except Exception as error:
+        context.end(TrialState.FAILED, _reason(error))
+    else:
+        context.end(TrialState.COMPLETED)
+
+
+def _reason(error: Exception) -> str:
+    """Type, message and place in one line, then the end of the trace."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno}: {frames[-1].line})"
+    trace = "".join(traceback.format_exception(error)).splitlines()[-TRACE_LINES:]
+    return "\n".join([f"{type(error).__name__}: {error}{place}", *trace])

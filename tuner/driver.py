@@ -1,0 +1,152 @@
+"""Runs one study from its past to its final fit, and goes on with one that was interrupted."""
+
+import os
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import trainables
+from meta.study import Study
+from trainables.base import Data, DataError, DataRequest, DataUnavailable
+from tuner.config import RunOptions, StudyConfig
+from tuner.errors import EnvironmentFault, NoTrialCompleted, TunerError, UsageError
+from tuner.finalize import final_fit
+from tuner.home import default_tracking_uri, home
+from tuner.journal import Journal
+from tuner.past import Past, read_past
+from tuner.progress import shown
+from tuner.rundir import RunLock, new_directory, write_status
+from tuner.summary import Report
+from tuner.tracking import Projector
+from tuner.trials import run_trials, trial_setting
+
+PACKAGES = ("warmtune", "ray", "optuna", "mlflow", "xgboost", "lightgbm", "scikit-learn", "numpy")
+CATCH_UP_SECONDS = 30.0
+
+
+def run(config: StudyConfig, options: RunOptions) -> Report:
+    """Run a new study; raises a ``TunerError`` for what a user can cause."""
+    data = _load(config, options.data_dir)
+    past = read_past(config, options)
+    study = Study(
+        id=uuid.uuid4().hex[:12],
+        task=config.task,
+        space=config.space,
+        metric=config.metric,
+        seed=config.seed,
+        arm=options.arm,
+        features=data.features,
+        fingerprint=data.fingerprint,
+    )
+    directory = new_directory(f"{config.task.id}-{options.arm}-{config.seed}", options.out)
+    with RunLock(directory):
+        journal = Journal.create(directory, study, _header(config, options, past))
+        return _carry_on(journal, config, options, data)
+
+
+def resume(directory: Path, options: RunOptions) -> Report:
+    """Go on with an interrupted study; one that is finished is only reported.
+
+    Raises ``RunDirectoryError`` if the directory holds no study, or somebody works on it.
+    """
+    Journal.open(directory).close()
+    with RunLock(directory):
+        journal = Journal.open(directory)
+        config = StudyConfig.from_json(journal.header["config"])
+        data_dir = options.data_dir or journal.header["data_dir"]
+        data = _load(config, data_dir and Path(data_dir))
+        if data.fingerprint != journal.study.fingerprint:
+            raise UsageError(
+                f"{directory}: the data differ from those of the study (fingerprint"
+                f" {data.fingerprint}, was {journal.study.fingerprint}). Give the same --data-dir,"
+                " or start a new study."
+            )
+        return _carry_on(journal, config, options, data)
+
+
+def _load(config: StudyConfig, data_dir: Path | None) -> Data:
+    trainable = trainables.get(config.trainable)
+    if trainable.load is None:
+        return Data(None, "", {}, {})
+    request = DataRequest(
+        dataset=config.task.dataset,
+        seed=config.seed,
+        split=config.split,
+        metric=config.metric.name,
+        directory=data_dir,
+        cache=home() / "data",
+        synthetic=config.synthetic,
+    )
+    try:
+        return trainable.load(request)
+    except DataUnavailable as error:
+        raise EnvironmentFault(str(error)) from None
+    except DataError as error:
+        raise UsageError(*str(error).splitlines()) from None
+
+
+def _header(config: StudyConfig, options: RunOptions, past: Past) -> dict[str, Any]:
+    return {
+        "config": config.to_json(),
+        "data_dir": options.data_dir and str(options.data_dir.absolute()),
+        "past": past.to_json(),
+        "versions": {package: version(package) for package in PACKAGES},
+    }
+
+
+def _carry_on(journal: Journal, config: StudyConfig, options: RunOptions, data: Data) -> Report:
+    """Do what is left of a study: its trials, then the final fit."""
+    directory = journal.path.parent
+    uri = config.tracking.uri or default_tracking_uri()
+    projector = Projector(directory, uri, config.tracking.experiment)
+    projector.start()
+    try:
+        with _status(directory):
+            if journal.finished is None:
+                with shown(journal, config.budget.trials, options.quiet):
+                    run_trials(journal, config, options.address, data.payload)
+            best = journal.study.best
+            if best is None:
+                raise NoTrialCompleted(*_why_none_completed(journal.study))
+            if options.finalize and journal.tested is None:
+                setting = trial_setting(config, directory)
+                journal.append(final_fit(setting, data.payload, best.recommended, config.seed))
+            assert journal.finished is not None
+    finally:
+        projector.finish(CATCH_UP_SECONDS)
+        journal.close()
+    return Report(
+        study=journal.study,
+        tested=journal.tested,
+        finished=journal.finished,
+        directory=directory,
+        tracking_uri=uri,
+        tracking_problem=projector.problem,
+        seconds=journal.elapsed_seconds,
+        synthetic=config.synthetic,
+    )
+
+
+def _why_none_completed(study: Study) -> list[str]:
+    """One line for each different reason, the most frequent first."""
+    reasons = Counter(trial.reason.split("\n")[0] or trial.state.lower() for trial in study.trials)
+    advice = "Mend the trainable or the space, then start a new study."
+    return [
+        f"no trial completed: {why} ({n} times). {advice}" for why, n in reasons.most_common()
+    ] or [f"no trial completed: none was started. {advice}"]
+
+
+@contextmanager
+def _status(directory: Path) -> Iterator[None]:
+    """Keep ``status.json`` in step: a job's exit code gets lost on the way to its submitter."""
+    write_status(directory, state="running", pid=os.getpid())
+    try:
+        yield
+    except TunerError as error:
+        write_status(directory, state="ended", exit_code=error.exit_code, error=str(error))
+        raise
+    write_status(directory, state="ended", exit_code=0)

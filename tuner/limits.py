@@ -1,0 +1,85 @@
+"""When a study ends before its last trial: time, GPU-hours, failures in a row, a signal."""
+
+import os
+import signal
+from types import FrameType, TracebackType
+from typing import Any
+
+from ray.tune.stopper import Stopper
+
+from meta.study import TrialState
+from tuner.config import Budget
+from tuner.journal import Ended, Event, Journal
+
+FAILURES_IN_A_ROW = 5
+
+
+class Signals:
+    """Turns the first Ctrl-C or SIGTERM into a wish to stop, and the second into a stop at once."""
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+
+    def __enter__(self) -> "Signals":
+        """Take over both signals; only possible in the main thread."""
+        self._before = {n: signal.signal(n, self._handle) for n in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Give the signals back."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.received is not None:
+            os._exit(128 + number)
+        self.received = number
+
+
+class Limits(Stopper):
+    """Asks Ray to stop the whole study; ``reason`` then says why."""
+
+    def __init__(self, journal: Journal, budget: Budget, gpu: float, signals: Signals) -> None:
+        self.reason = ""
+        self.gpu_hours = 0.0
+        self._journal = journal
+        self._budget = budget
+        self._gpu = gpu
+        self._signals = signals
+        self._failures_in_a_row = 0
+        for trial in journal.trials.values():
+            if trial.state is not TrialState.RUNNING:
+                self._count(Ended(trial.id, trial.state, trial.reason, trial.seconds))
+        journal.listen(self._count)
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """Never stops a single trial; ASHA does."""
+        return False
+
+    def stop_all(self) -> bool:
+        """True as soon as a limit is reached."""
+        self.reason = self.reason or self._reached()
+        return bool(self.reason)
+
+    def _count(self, event: Event) -> None:
+        if isinstance(event, Ended):
+            self.gpu_hours += self._gpu * event.seconds / 3600
+            failed = event.state is TrialState.FAILED
+            self._failures_in_a_row = self._failures_in_a_row + 1 if failed else 0
+
+    def _reached(self) -> str:
+        seconds, hours = self._budget.time_seconds, self._budget.gpu_hours
+        if self._signals.received is not None:
+            return f"interrupted by {signal.Signals(self._signals.received).name}"
+        if seconds is not None and self._journal.elapsed_seconds >= seconds:
+            return f"time budget of {seconds:g} s spent"
+        if self.gpu_hours >= hours:
+            return f"budget of {hours:g} GPU-hours spent"
+        if self._failures_in_a_row >= FAILURES_IN_A_ROW:
+            return f"{FAILURES_IN_A_ROW} trials in a row failed"
+        return ""

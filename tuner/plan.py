@@ -1,0 +1,66 @@
+"""What a run would do: everything is checked and nothing is run."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from tuner.asha import rung_steps
+from tuner.config import RunOptions, StudyConfig
+from tuner.past import Past, read_past
+from tuner.resources import Allotment, allot, this_machine
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The study as it would start on this machine."""
+
+    config: StudyConfig
+    arm: str
+    past: Past
+    rungs: tuple[int, ...]
+    allotment: Allotment
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, as the one object of ``--json``."""
+        return {
+            "config": self.config.to_json(),
+            "arm": self.arm,
+            "past": self.past.to_json(),
+            "rungs": [{"step": step, "goes_on": share} for step, share in self._rungs()],
+            "cpu": self.allotment.cpu,
+            "gpu": self.allotment.gpu,
+            "concurrency": self.allotment.concurrency,
+        }
+
+    def text(self) -> str:
+        """The same for a reader."""
+        config, budget, allotment = self.config, self.config.budget, self.allotment
+        limits = [f"{budget.trials} trials", f"{budget.gpu_hours:g} GPU-hours"]
+        if budget.time_seconds is not None:
+            limits.append(f"{budget.time_seconds:g} s")
+        mode = {"min": "minimise", "max": "maximise"}[config.metric.mode]
+        return "\n".join(
+            [
+                f"{config.task.id}, {self.arm}, seed {config.seed}: {mode} {config.metric.name}"
+                f" with {config.sampler}, at most {', '.join(limits)}",
+                f"{allotment.concurrency} trials at once, each {allotment.cpu:g} CPU,"
+                f" {allotment.gpu:g} GPU",
+                f"a trial has {budget.max_steps} steps; who goes on:",
+                *(
+                    f"  after step {step:>3}   the best {share:.0%}"
+                    for step, share in self._rungs()
+                ),
+                self.past.text(),
+                *(f"    {point.config}" for point in self.past.points),
+            ]
+        )
+
+    def _rungs(self) -> list[tuple[int, float]]:
+        return [(step, 1 / self.config.budget.reduction_factor) for step in self.rungs]
+
+
+def plan(config: StudyConfig, options: RunOptions) -> Plan:
+    """Read the past and fit the trials on this machine; starts nothing."""
+    budget = config.budget
+    rungs = rung_steps(budget.grace_steps, budget.reduction_factor, budget.max_steps)
+    allotment = allot(config.resources, [this_machine()])
+    return Plan(config, options.arm, read_past(config, options), rungs, allotment)

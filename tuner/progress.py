@@ -1,0 +1,111 @@
+"""How a study stands while it runs, on stderr: a live table, or plain lines off a terminal."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from meta.study import Trial, TrialState
+from tuner.journal import Ended, Event, Journal
+
+ROWS = 12
+
+
+class Progress:
+    """Follows a journal; ``eta`` comes from the mean duration of the trials so far."""
+
+    def __init__(self, journal: Journal, total: int) -> None:
+        self._journal = journal
+        self._total = total
+        self._best: Trial | None = journal.study.best
+        self._done = sum(t.state is not TrialState.RUNNING for t in journal.trials.values())
+        self._done_before = self._done
+        self._began = time.monotonic()
+
+    def hear(self, event: Event) -> Trial | None:
+        """Take in an event; the trial that it ended, if any."""
+        if not isinstance(event, Ended):
+            return None
+        trial = self._journal.trials[event.trial]
+        self._done += 1
+        if trial.state is TrialState.COMPLETED and self._better(trial):
+            self._best = trial
+        return trial
+
+    def headline(self) -> str:
+        """Trials done, best value so far, time used and left."""
+        metric = self._journal.metric
+        best = f"best {metric.name} {self._best.value:.6g}" if self._best else "no result yet"
+        return (
+            f"{self._done}/{self._total} trials, {best}, {_clock(self._journal.elapsed_seconds)}"
+            f"{self._left()}"
+        )
+
+    def line(self, trial: Trial) -> str:
+        """One ended trial in one line."""
+        value = "" if trial.value is None else f" {trial.value:.6g}"
+        reason = f": {trial.reason.splitlines()[0]}" if trial.reason else ""
+        return f"trial {trial.id} {trial.state.lower()}{value}{reason} [{self.headline()}]"
+
+    def _better(self, trial: Trial) -> bool:
+        if self._best is None:
+            return True
+        assert trial.value is not None
+        assert self._best.value is not None
+        loss = self._journal.metric.loss
+        return loss(trial.value) < loss(self._best.value)
+
+    def _left(self) -> str:
+        done = self._done - self._done_before
+        if not done or self._done >= self._total:
+            return ""
+        seconds = (time.monotonic() - self._began) / done * (self._total - self._done)
+        return f", {_clock(seconds)} left"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+@contextmanager
+def shown(journal: Journal, total: int, quiet: bool) -> Iterator[None]:
+    """Show the progress of ``journal`` while the block runs."""
+    progress = Progress(journal, total)
+    if quiet:
+        yield
+    elif sys.stderr.isatty():
+        with _table(journal, progress):
+            yield
+    else:
+        journal.listen(lambda event: _print(progress, event))
+        yield
+
+
+def _print(progress: Progress, event: Event) -> None:
+    trial = progress.hear(event)
+    if trial:
+        print(progress.line(trial), file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _table(journal: Journal, progress: Progress) -> Iterator[None]:
+    from rich.console import Console
+    from rich.live import Live
+    from rich.table import Table
+
+    def render() -> Table:
+        table = Table(title=progress.headline(), title_justify="left", box=None, pad_edge=False)
+        for column in ("trial", "step", journal.metric.name, "state", "from", "why"):
+            table.add_column(column, no_wrap=True, overflow="ellipsis")
+        for trial in list(journal.trials.values())[-ROWS:]:
+            value = "" if trial.value is None else f"{trial.value:.6g}"
+            reason = trial.reason.split("\n")[0]
+            state = trial.state.lower()
+            table.add_row(str(trial.id), str(trial.step), value, state, trial.origin, reason)
+        return table
+
+    journal.listen(progress.hear)
+    with Live(console=Console(stderr=True), get_renderable=render, refresh_per_second=4):
+        yield

@@ -1,0 +1,82 @@
+"""Ray's scheduler hooks: every result goes to the journal first, then ASHA decides.
+
+Ray calls the scheduler before the searcher, so this is where a result becomes durable and where a
+trial gets its final state; the searcher then reads that state from the journal.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from ray.tune.execution.tune_controller import TuneController
+from ray.tune.experiment import Trial as RayTrial
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+
+from meta.study import Measurement, TrialState
+from tuner.asha import Asha
+from tuner.journal import Ended, Event, Journal, Measured
+
+WORKER_RETRIES = 1
+
+
+class StudyScheduler(FIFOScheduler):
+    """Enters what the workers report into the journal, and stops what ASHA stops."""
+
+    def __init__(self, journal: Journal, asha: Asha) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._journal = journal
+        self._asha = asha
+        for trial in journal.trials.values():
+            for measurement in trial.measurements:
+                asha.judge(trial.id, measurement)
+
+    def on_trial_result(
+        self, tune_controller: TuneController, trial: RayTrial, result: dict[str, Any]
+    ) -> str:
+        """Record a batch of measurements; Ray stops the trial on STOP."""
+        state = self._record(trial.config["trial"], result)
+        return str(TrialScheduler.CONTINUE if state is TrialState.RUNNING else TrialScheduler.STOP)
+
+    def on_trial_complete(
+        self, tune_controller: TuneController, trial: RayTrial, result: dict[str, Any]
+    ) -> None:
+        """Record the last batch, which Ray passes here and not to ``on_trial_result``."""
+        self._record(trial.config["trial"], result)
+
+    def on_trial_error(self, tune_controller: TuneController, trial: RayTrial) -> None:
+        """Fail a trial that lost its worker once too often; Ray calls this for every loss."""
+        if trial.run_metadata.num_failures > WORKER_RETRIES:
+            error = Path(trial.error_file).read_text()
+            self._journal.append(Ended(trial.config["trial"], TrialState.FAILED, _loss(error)))
+
+    def _record(self, id: int, result: dict[str, Any]) -> TrialState:
+        trial = self._journal.trials[id]
+        if trial.state is not TrialState.RUNNING:
+            return trial.state
+        events: list[Event] = []
+        ended = _ended(id, result["ended"])
+        for fields in result["measurements"]:
+            measurement = Measurement(**fields)
+            if measurement.step <= trial.step:
+                continue
+            events.append(Measured(id, measurement))
+            reason = self._asha.judge(id, measurement)
+            if reason:
+                ended = Ended(id, TrialState.STOPPED, reason, measurement.seconds)
+                break
+        if ended:
+            events.append(ended)
+        self._journal.append(*events)
+        return self._journal.trials[id].state
+
+
+def _ended(id: int, end: tuple[str, str, float] | None) -> Ended | None:
+    if end is None:
+        return None
+    state, reason, seconds = end
+    return Ended(id, TrialState(state), reason, seconds)
+
+
+def _loss(error: str) -> str:
+    if "died" in error:
+        return "its worker process died twice (killed, or the machine ran out of memory)"
+    return f"its worker failed twice: {error.strip().splitlines()[-1]}"

@@ -1,0 +1,150 @@
+"""The bridge from Ray to Optuna: proposes configurations and tells Optuna how they really ended.
+
+Ray's own ``OptunaSearch`` reports a trial that ASHA stopped, or that failed after a report, as
+complete with its last value, and leaves one with a non-finite value running for ever. Here the
+journal decides: stopped trials become PRUNED with their intermediate values, diverged and failed
+ones FAIL, and only completed ones COMPLETE.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import numpy
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
+from optuna.trial import TrialState as OptunaState
+from ray.tune.search import Searcher
+from ray.tune.search.optuna import OptunaSearch
+
+from meta.recommend import Recommendation
+from meta.space import Categorical, Float, Parameter, SearchSpace
+from meta.study import Trial, TrialState
+from tuner.journal import Journal, Started
+
+SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
+    "tpe": lambda seed: TPESampler(seed=seed),
+    "gp": lambda seed: GPSampler(seed=seed),
+    "random": lambda seed: RandomSampler(seed=seed),
+}
+
+OPTUNA_STATES = {
+    TrialState.COMPLETED: OptunaState.COMPLETE,
+    TrialState.STOPPED: OptunaState.PRUNED,
+    TrialState.DIVERGED: OptunaState.FAIL,
+    TrialState.FAILED: OptunaState.FAIL,
+}
+
+
+def distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
+    """The search space in Optuna's terms."""
+    return {name: _distribution(parameter) for name, parameter in space.parameters.items()}
+
+
+def _distribution(parameter: Parameter) -> BaseDistribution:
+    match parameter:
+        case Categorical(choices):
+            return CategoricalDistribution(choices)
+        case Float(low, high, log):
+            return FloatDistribution(low, high, log=log)
+        case _:
+            return IntDistribution(parameter.low, parameter.high, log=parameter.log)
+
+
+def trial_seed(study_seed: int, trial: int) -> int:
+    """The seed of one trial, and of the proposal that made it; independent over both arguments."""
+    return int(numpy.random.SeedSequence([study_seed, trial]).generate_state(1)[0])
+
+
+class StudySearch(OptunaSearch):
+    """Hands out the trials of one study, of which ``concurrency`` may run at once.
+
+    First come the trials that an interruption left running, then the recommended points, then what
+    the sampler proposes. Before every proposal the sampler is made anew from the study's seed and
+    the trial's number: it depends on nothing but the journal, so a resumed study goes on exactly
+    like an uninterrupted one.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        points: list[Recommendation],
+        sampler: str,
+        trials: int,
+        concurrency: int,
+    ) -> None:
+        self._journal = journal
+        self._sampler_name = sampler
+        self._trials = trials
+        self._concurrency = concurrency
+        self._study_seed = journal.study.seed
+        self._distributions = distributions(journal.study.space)
+        self._asked: dict[int, optuna.Trial] = {}
+        self._running: dict[str, int] = {}
+        self._interrupted: deque[Trial] = deque()
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        super().__init__(
+            space=self._distributions,
+            metric="value",
+            mode=journal.study.metric.mode,
+            sampler=RandomSampler(),
+        )
+        assert self._ot_study is not None
+        self._study: optuna.Study = self._ot_study
+        for trial in journal.study.trials:
+            self._replay(trial)
+        for point in points[len(self._asked) :]:
+            self._study.enqueue_trial(point.config, user_attrs={"origin": point.reason})
+
+    def suggest(self, trial_id: str) -> Any:
+        """The next trial; None while as many run as may, FINISHED when all are handed out."""
+        if len(self._running) >= self._concurrency:
+            return None
+        if self._interrupted:
+            trial = self._interrupted.popleft()
+        elif len(self._asked) < self._trials:
+            trial = self._propose()
+        else:
+            return Searcher.FINISHED
+        self._running[trial_id] = trial.id
+        return {"trial": trial.id, "seed": trial.seed, "params": trial.config}
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Nothing: intermediate values are told when the trial ends."""
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Tell Optuna the state that the journal has."""
+        self._tell(self._journal.trials[self._running.pop(trial_id)])
+
+    def _propose(self) -> Trial:
+        number = len(self._asked)
+        seed = trial_seed(self._study_seed, number)
+        self._study.sampler = SAMPLERS[self._sampler_name](seed)
+        asked = self._study.ask(fixed_distributions=self._distributions)
+        origin = asked.user_attrs.get("origin", self._sampler_name)
+        self._journal.append(Started(number, asked.params, origin, seed))
+        self._asked[number] = asked
+        return self._journal.trials[number]
+
+    def _replay(self, trial: Trial) -> None:
+        self._study.enqueue_trial(trial.config)
+        self._asked[trial.id] = self._study.ask(fixed_distributions=self._distributions)
+        if trial.state is TrialState.RUNNING:
+            self._interrupted.append(trial)
+        else:
+            self._tell(trial)
+
+    def _tell(self, trial: Trial) -> None:
+        asked = self._asked[trial.id]
+        for measurement in trial.measurements:
+            asked.report(measurement.value, measurement.step)
+        value = trial.value if trial.state is TrialState.COMPLETED else None
+        self._study.tell(asked, value, state=OPTUNA_STATES[trial.state])

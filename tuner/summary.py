@@ -1,0 +1,101 @@
+"""What a run comes to: for the terminal, and as one JSON object."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from meta.study import Study, TrialState
+from tuner.home import default_tracking_uri, redact
+from tuner.journal import Finished, Tested
+
+SYNTHETIC = "SYNTHETIC DATA: these values say nothing about the real data set"
+
+
+@dataclass(frozen=True)
+class Report:
+    """The result of a study; ``seconds`` is its running time over all sessions."""
+
+    study: Study
+    tested: Tested | None
+    finished: Finished
+    directory: Path
+    tracking_uri: str
+    tracking_problem: str | None
+    seconds: float
+    synthetic: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, as the one object of ``--json``."""
+        best, tested = self.study.best, self.tested
+        return {
+            "task": self.study.task.id,
+            "study": self.study.id,
+            "arm": self.study.arm,
+            "seed": self.study.seed,
+            "metric": self.study.metric.to_json(),
+            "trials": self._counts(),
+            "finished": self.finished.reason,
+            "best": best
+            and {
+                "trial": best.id,
+                "config": best.recommended,
+                "value": best.value,
+                "metrics": best.measurements[-1].metrics,
+                "origin": best.origin,
+            },
+            "test": tested and {"value": tested.value, "metrics": tested.metrics},
+            "seconds": round(self.seconds, 3),
+            "gpu_hours": self.finished.gpu_hours,
+            "synthetic": self.synthetic,
+            "directory": str(self.directory),
+            "tracking": {"uri": redact(self.tracking_uri), "problem": self.tracking_problem},
+        }
+
+    def text(self) -> str:
+        """The same for a reader, with the commands to go on."""
+        study = self.study
+        counts = ", ".join(f"{n} {state.lower()}" for state, n in self._counts().items())
+        lines = [
+            f"{study.task.id}, {study.arm}, seed {study.seed}: {len(study.trials)} trials in"
+            f" {self.seconds:.0f} s ({counts}); {self.finished.reason}",
+            *([SYNTHETIC] if self.synthetic else []),
+            *self._best(),
+            "",
+            f"look at it   {self._ui()}",
+            self._other_arm(),
+            f"kept in      {self.directory}",
+        ]
+        if self.tracking_problem:
+            lines.append(f"MLflow       {self.tracking_problem}")
+        return "\n".join(lines)
+
+    def _best(self) -> list[str]:
+        best, metric = self.study.best, self.study.metric.name
+        if best is None:
+            return ["no trial completed"]
+        tested = f", {self.tested.value:.6g} on test" if self.tested else ""
+        lines = [
+            f"best {metric} {best.value:.6g} on validation{tested}"
+            f"   (trial {best.id}, from {best.origin})"
+        ]
+        width = max(map(len, best.recommended))
+        for name, value in best.recommended.items():
+            shown = f"{value:.6g}" if isinstance(value, float) else str(value)
+            lines.append(f"  {name:<{width}}  {shown}")
+        return lines
+
+    def _other_arm(self) -> str:
+        command = f"tuner run {self.study.task.id} --seed {self.study.seed}"
+        if self.study.arm == "cold":
+            return f"run it warm  {command}"
+        return f"run it cold  {command} --baseline"
+
+    def _ui(self) -> str:
+        if self.tracking_uri == default_tracking_uri():
+            return "tuner ui"
+        return f"tuner ui --tracking-uri {redact(self.tracking_uri)}"
+
+    def _counts(self) -> dict[str, int]:
+        counts = Counter(trial.state for trial in self.study.trials)
+        return {str(state): counts[state] for state in TrialState if counts[state]}

@@ -1,0 +1,40 @@
+"""Runs one trial inside a Ray actor that serves many, one after the other.
+
+The last batch of a trial carries its end and ``done``: a trial that raises, diverges or reports
+nothing is a result like any other, and its actor stays in use.
+"""
+
+import os
+import random
+import sys
+from functools import lru_cache
+from typing import Any
+
+import numpy
+import ray
+import ray.tune
+
+from tuner import context
+from tuner.context import Batch, TrialContext, TrialSetting
+
+
+@lru_cache(maxsize=1)
+def _fetch(data: "ray.ObjectRef[Any]") -> object:
+    """The shared data, read once per actor: trainables cache matrices by this object."""
+    return ray.get(data)
+
+
+def _send(batch: Batch) -> None:
+    """Hand a batch to the driver; ends this thread if the driver stops the trial."""
+    ray.tune.report({**batch, "done": batch["ended"] is not None})
+
+
+def run_trial(setting: TrialSetting, data: "ray.ObjectRef[Any]", config: dict[str, Any]) -> None:
+    """Run the trial that ``tuner.search`` handed out as ``config``."""
+    if setting.code and str(setting.code) not in sys.path:
+        sys.path.insert(0, str(setting.code))
+    os.environ["OMP_NUM_THREADS"] = str(setting.threads)
+    random.seed(config["seed"])
+    numpy.random.seed(config["seed"])
+    trial = TrialContext(setting, config["trial"], config["seed"], _fetch(data), _send)
+    context.run(setting, trial, config["params"])
