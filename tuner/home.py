@@ -43,7 +43,7 @@ def tracking_uri(text: str) -> str:
             f"sqlite, http or https expected, got {shown!r}. Write e.g. sqlite:///mlflow.db."
         )
     if scheme != "sqlite":
-        if not re.match(r"https?://([^/?#]*@)?[^/?#@:]", text):
+        if not re.match(r"https?://([^/?#]*@)?+[^/?#@:]", text):
             raise ValueError(f"no host in {shown!r}. Write e.g. http://localhost:5000.")
         return text
     if not text.startswith(SQLITE) or text == SQLITE:
