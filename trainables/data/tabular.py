@@ -1,0 +1,127 @@
+"""A tabular data set, checked, split and named by a fingerprint."""
+
+import hashlib
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainables import metrics
+from trainables.base import Data, DataError, DataRequest
+from trainables.data.sources import SOURCES, Source
+from trainables.data.split import Rows, draw
+from trainables.data.table import Float32, Table
+
+SHARES = (0.70, 0.15, 0.15)
+PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class TabularData:
+    """One data set, split and ready to be shared; arrays only, equal if the fingerprints are.
+
+    ``x`` is (rows, columns) with NaN for missing and codes for categories, ``y`` (rows,) the target
+    (0 or 1 if ``kind`` is ``binary``, a number if it is ``regression``); ``train``, ``validation``
+    and ``test`` are row numbers. ``metric`` is what a trial reports.
+    """
+
+    kind: str = field(compare=False)
+    metric: str = field(compare=False)
+    columns: tuple[str, ...] = field(compare=False)
+    categorical: NDArray[np.bool_] = field(compare=False)
+    x: Float32 = field(compare=False)
+    y: Float32 = field(compare=False)
+    train: Rows = field(compare=False)
+    validation: Rows = field(compare=False)
+    test: Rows = field(compare=False)
+    fingerprint: str
+
+
+def load(request: DataRequest) -> Data:
+    """Read or fetch the data set, check it and draw its split; raises ``DataError``."""
+    source = SOURCES.get(request.dataset)
+    if source is None:
+        raise DataError(f"unknown data set {request.dataset!r}. Known: {', '.join(SOURCES)}")
+    metric = _metric(request, source)
+    table = synthesize(source, request.seed) if request.synthetic else source.read(request)
+    parts = train, validation, test = _split(request, source, table)
+    data = TabularData(
+        kind=source.kind,
+        metric=metric,
+        columns=tuple(table.columns),
+        categorical=np.array([categories > 0 for categories in table.columns.values()]),
+        x=table.x,
+        y=table.y,
+        train=train,
+        validation=validation,
+        test=test,
+        fingerprint=_fingerprint(request, table, parts),
+    )
+    rows = {name: len(part) for name, part in zip(PARTS, parts, strict=True)}
+    return Data(data, data.fingerprint, features(data), rows)
+
+
+def features(data: TabularData) -> dict[str, float]:
+    """Meta-features of the training rows: size, kinds of columns, spread of the target.
+
+    ``class_entropy`` is in bits, ``target_skew`` the third standardised moment.
+    """
+    x, y = data.x[data.train], data.y[data.train].astype(np.float64)
+    described = {
+        "log_rows": math.log(len(y)),
+        "columns": float(x.shape[1]),
+        "share_categorical": float(data.categorical.mean()),
+        "share_missing": float(np.isnan(x).mean()),
+    }
+    if data.kind == "binary":
+        shares = np.array([y.mean(), 1 - y.mean()])
+        return {**described, "class_entropy": float(-(shares * np.log2(shares)).sum())}
+    return {**described, "target_skew": float(((y - y.mean()) ** 3).mean() / y.std() ** 3)}
+
+
+def synthesize(source: Source, seed: int) -> Table:
+    """Generated data of the same shape and kinds: a noisy sum and product of the columns."""
+    rng = np.random.default_rng(seed)
+    size = (source.rows, len(source.columns))
+    unit = rng.random(size)
+    categories = np.array([*source.columns.values()])
+    x = np.where(categories, np.floor(unit * categories), unit).astype(np.float32)
+    score = unit @ rng.normal(size=size[1]) + 2 * unit[:, 0] * unit[:, 1]
+    score += 0.2 * rng.normal(size=size[0])
+    x[rng.random(size) < source.missing] = np.nan
+    y = score > np.median(score) if source.kind == "binary" else score
+    return Table(x, y.astype(np.float32), source.columns)
+
+
+def _metric(request: DataRequest, source: Source) -> str:
+    metric, known = request.metric or metrics.DEFAULT, metrics.METRICS[source.kind]
+    if metric not in known:
+        raise DataError(
+            f"metric {metric!r} is not measured on {request.dataset}. Known: {', '.join(known)}"
+        )
+    return metric
+
+
+def _split(request: DataRequest, source: Source, table: Table) -> tuple[Rows, ...]:
+    strata = table.y if source.kind == "binary" else np.zeros_like(table.y)
+    if request.split == "random":
+        return draw(table.x, strata, SHARES, request.seed)
+    if request.split != "official":
+        raise DataError(f"split: random or official expected, got {request.split!r}")
+    if source.official is None:
+        known = ", ".join(name for name, source in SOURCES.items() if source.official)
+        raise DataError(f"{request.dataset} has no official split; these have one: {known}")
+    count = source.official
+    fit = draw(table.x[:count], strata[:count], (0.85, 0.15), request.seed)
+    return (*fit, np.arange(count, len(table.y)))
+
+
+def _fingerprint(request: DataRequest, table: Table, parts: tuple[Rows, ...]) -> str:
+    """Names data, target and split; the same in every process and on every machine."""
+    digest = hashlib.sha256(repr([request.dataset, *table.columns.items()]).encode())
+    for values in (table.x, table.y):
+        digest.update(values.astype("<f4").tobytes())
+    for rows in parts:
+        digest.update(len(rows).to_bytes(8, "little") + rows.astype("<i8").tobytes())
+    return ("synthetic-" if request.synthetic else "") + digest.hexdigest()[:16]
