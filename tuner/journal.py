@@ -8,29 +8,28 @@ Nothing is rewritten in place, and an append returns only when the event is on t
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from meta.space import Config
-from meta.study import Measurement, Study, Trial, TrialState
+from meta.study import Measurement, Metric, Study, Trial, TrialState
 from tuner.errors import EnvironmentFault, RunDirectoryError
 
 FORMAT_VERSION = 1
 FILE_NAME = "journal.db"
+LAST_FILE = "journal.last"
+"""Beside the log: the number of its last event, so that a lost end (of the WAL) is noticed."""
 
-SCHEMA = """
-CREATE TABLE header (version INTEGER NOT NULL, body TEXT NOT NULL);
-CREATE TABLE events (
-    sequence INTEGER PRIMARY KEY,
-    kind TEXT NOT NULL,
-    trial INTEGER,
-    body TEXT NOT NULL,
-    elapsed_seconds REAL NOT NULL,
-    unix_time REAL NOT NULL
-);
+HEADER_TABLE = """
+CREATE TABLE header (version INTEGER NOT NULL, body TEXT NOT NULL, checksum INTEGER NOT NULL)
+"""
+EVENTS_TABLE = """
+CREATE TABLE events (sequence INTEGER PRIMARY KEY, kind TEXT NOT NULL, body TEXT NOT NULL,
+    elapsed_seconds REAL NOT NULL, unix_time REAL NOT NULL, checksum INTEGER NOT NULL)
 """
 
 
@@ -67,6 +66,7 @@ class Finished:
     """The study is over; nothing follows but a final fit."""
 
     reason: str
+    gpu_hours: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,35 +92,27 @@ class Entry:
     unix_time: float
 
 
-def _to_row(event: Event) -> tuple[str, int | None, dict[str, Any]]:
-    match event:
-        case Started(trial, config, origin, seed):
-            return "started", trial, {"config": config, "origin": origin, "seed": seed}
-        case Measured(trial, measurement):
-            return "measured", trial, measurement.to_json()
-        case Ended(trial, state, reason, seconds):
-            return "ended", trial, {"state": str(state), "reason": reason, "seconds": seconds}
-        case Finished(reason):
-            return "finished", None, {"reason": reason}
-        case Tested(config, value, metrics, seconds):
-            body = {"config": config, "value": value, "metrics": metrics, "seconds": seconds}
-            return "tested", None, body
+KINDS: dict[str, type[Event]] = {
+    "started": Started,
+    "measured": Measured,
+    "ended": Ended,
+    "finished": Finished,
+    "tested": Tested,
+}
+NAMES = {kind: name for name, kind in KINDS.items()}
 
 
-def _from_row(kind: str, trial: int, body: dict[str, Any]) -> Event:
-    match kind:
-        case "started":
-            return Started(trial, **body)
-        case "measured":
-            return Measured(trial, Measurement(**body))
-        case "ended":
-            return Ended(trial, **{**body, "state": TrialState(body["state"])})
-        case "finished":
-            return Finished(**body)
-        case "tested":
-            return Tested(**body)
-        case _:
-            raise ValueError(f"unknown event {kind!r}")
+def _event(kind: str, body: dict[str, Any]) -> Event:
+    if kind == "measured":
+        body["measurement"] = Measurement.from_json(body["measurement"])
+    elif kind == "ended":
+        body["state"] = TrialState(body["state"])
+    return KINDS[kind](**body)
+
+
+def _checksum(*fields: object) -> int:
+    """SQLite notices damage to its pages' structure, but not to what they hold."""
+    return crc32(repr(fields).encode())
 
 
 def fold(trials: dict[int, Trial], event: Event) -> None:
@@ -146,7 +138,7 @@ class Journal:
     """
 
     def __init__(
-        self, path: Path, connection: sqlite3.Connection, study: Study, header: dict[str, Any]
+        self, path: Path, study: Study, header: dict[str, Any], entries: Iterable[Entry] = ()
     ) -> None:
         self.path = path
         self.header = header
@@ -154,26 +146,29 @@ class Journal:
         self.finished: Finished | None = None
         self.tested: Tested | None = None
         self._study = study
-        self._connection = connection
-        self._listeners: list[Callable[[Event], None]] = []
-        self._elapsed_before = 0.0
+        self._connection = _connect(path)
+        self._last = path.with_name(LAST_FILE)
+        self._listeners: list[Callable[[Event], object]] = []
+        self.last_seconds = 0.0
         self._sequence = 0
-        for entry in read_entries(connection):
+        for entry in entries:
             self._apply(entry.event)
             self._sequence = entry.sequence
-            self._elapsed_before = entry.elapsed_seconds
-        self._opened = time.monotonic()
+            self.last_seconds = entry.elapsed_seconds
+        self._opened = time.monotonic() - self.last_seconds
 
     @classmethod
     def create(cls, directory: Path, study: Study, header: dict[str, Any]) -> "Journal":
         """Start the log of ``study`` (without trials); ``header`` is kept beside it as JSON."""
         path = directory / FILE_NAME
-        connection = _connect(path)
         body = json.dumps({"study": study.to_json(), "header": header})
-        with _disk_faults(path), connection:
-            connection.executescript(SCHEMA)
-            connection.execute("INSERT INTO header VALUES (?, ?)", (FORMAT_VERSION, body))
-        return cls(path, connection, study, header)
+        row = (FORMAT_VERSION, body, _checksum(FORMAT_VERSION, body))
+        with _disk_faults(path), closing(_connect(path)) as connection, connection:
+            connection.execute("BEGIN")
+            connection.execute(HEADER_TABLE)
+            connection.execute(EVENTS_TABLE)
+            connection.execute("INSERT INTO header VALUES (?, ?, ?)", row)
+        return cls(path, study, header)
 
     @classmethod
     def open(cls, directory: Path) -> "Journal":
@@ -182,9 +177,12 @@ class Journal:
         if not path.is_file():
             raise RunDirectoryError(f"{directory}: holds no study. Start one with `tuner run`.")
         try:
-            connection = _connect(path)
-            study, header = read_header(connection)
-            return cls(path, connection, study, header)
+            # A writer that closes a damaged file would throw away what can still be recovered.
+            with closing(connect_readonly(directory)) as reader:
+                study, header = read_header(reader)
+                entries = list(read_entries(reader))
+            _check_end(path.with_name(LAST_FILE), len(entries))
+            return cls(path, study, header, entries)
         except (sqlite3.DatabaseError, ValueError, KeyError, TypeError) as error:
             raise RunDirectoryError(
                 f"{path}: the journal is damaged ({error}). Copy {directory} away and recover what"
@@ -197,9 +195,14 @@ class Journal:
         return self._study.with_trials(tuple(self.trials[id] for id in sorted(self.trials)))
 
     @property
+    def metric(self) -> Metric:
+        """The metric of the study."""
+        return self._study.metric
+
+    @property
     def elapsed_seconds(self) -> float:
         """How long the study has run, over all its sessions."""
-        return self._elapsed_before + time.monotonic() - self._opened
+        return time.monotonic() - self._opened
 
     def append(self, *events: Event) -> None:
         """Write events in one transaction; on the disk when this returns.
@@ -210,23 +213,31 @@ class Journal:
         now, elapsed = time.time(), self.elapsed_seconds
         rows = []
         for sequence, event in enumerate(events, self._sequence + 1):
-            kind, trial, body = _to_row(event)
-            rows.append((sequence, kind, trial, json.dumps(body, allow_nan=False), elapsed, now))
+            body = json.dumps(asdict(event), allow_nan=False)
+            fields = (sequence, NAMES[type(event)], body, elapsed, now)
+            rows.append((*fields, _checksum(*fields)))
         with _disk_faults(self.path), self._connection:
             self._connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", rows)
         self._sequence += len(rows)
+        self.last_seconds = elapsed
+        with suppress(OSError):
+            self._last.write_text(str(self._sequence))
         for event in events:
             self._apply(event)
             for listener in self._listeners:
                 listener(event)
 
-    def listen(self, listener: Callable[[Event], None]) -> None:
+    def listen(self, listener: Callable[[Event], object]) -> None:
         """Call ``listener`` with every event from now on, after it is durable."""
         self._listeners.append(listener)
 
     def close(self) -> None:
         """Close the file; the log stays complete at any time, also without this."""
         self._connection.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Ray pickles what refers to a journal, and nobody reads that pickle back."""
+        return {}
 
     def _apply(self, event: Event) -> None:
         fold(self.trials, event)
@@ -240,25 +251,35 @@ def read_header(connection: sqlite3.Connection) -> tuple[Study, dict[str, Any]]:
     """The study (without trials) and the header it was created with."""
     if connection.execute("PRAGMA quick_check").fetchone() != ("ok",):
         raise sqlite3.DatabaseError("quick_check failed")
-    version, body = connection.execute("SELECT version, body FROM header").fetchone()
+    version, body, checksum = connection.execute("SELECT * FROM header").fetchone()
     if version != FORMAT_VERSION:
         raise ValueError(f"journal format {version}, this tuner reads {FORMAT_VERSION}")
+    if checksum != _checksum(version, body):
+        raise ValueError("the header was altered")
     data = json.loads(body)
     return Study.from_json(data["study"]), data["header"]
 
 
 def read_entries(connection: sqlite3.Connection, after: int = 0) -> Iterator[Entry]:
-    """The events after a sequence number, in order."""
-    query = "SELECT sequence, kind, trial, body, elapsed_seconds, unix_time FROM events"
-    for sequence, kind, trial, body, elapsed, now in connection.execute(
-        f"{query} WHERE sequence > ? ORDER BY sequence", (after,)
-    ):
-        yield Entry(sequence, _from_row(kind, trial, json.loads(body)), elapsed, now)
+    """The events after a sequence number, in order; raises ``ValueError`` at a damaged one."""
+    query = "SELECT * FROM events WHERE sequence > ? ORDER BY sequence"
+    for expected, row in enumerate(connection.execute(query, (after,)), after + 1):
+        sequence, kind, body, elapsed, now, checksum = row
+        if sequence != expected or checksum != _checksum(*row[:-1]):
+            raise ValueError(f"event {expected} is lost or was altered")
+        yield Entry(sequence, _event(kind, json.loads(body)), elapsed, now)
 
 
 def connect_readonly(directory: Path) -> sqlite3.Connection:
     """A second connection for a reader in another thread or process."""
-    return sqlite3.connect(f"file:{directory / FILE_NAME}?mode=ro", uri=True)
+    return sqlite3.connect(f"{(directory / FILE_NAME).absolute().as_uri()}?mode=ro", uri=True)
+
+
+def _check_end(last: Path, sequence: int) -> None:
+    written = last.read_text() if last.is_file() else ""
+    if written.isdecimal() and int(written) > sequence:
+        lost = int(written) - sequence
+        raise ValueError(f"its last {lost} events are lost; to go on without them remove {last}")
 
 
 def _connect(path: Path) -> sqlite3.Connection:
