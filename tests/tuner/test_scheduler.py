@@ -1,0 +1,127 @@
+"""What Ray's results become in the journal, and which trials go on."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ray.tune.schedulers import TrialScheduler
+
+from meta.study import Measurement, TrialState
+from tests.tuner.studies import METRIC, journal, trial
+from tuner.asha import Asha
+from tuner.journal import Journal, Started
+from tuner.scheduler import StudyScheduler
+
+
+def batch(*values: float, first: int = 1, ended: Any = None) -> dict[str, Any]:
+    measurements = [
+        Measurement(step, value, 0.1).to_json() for step, value in enumerate(values, first)
+    ]
+    return {"measurements": measurements, "ended": ended, "value": values and values[-1]}
+
+
+def ray_trial(id: int, failures: int = 0, error: Path = Path()) -> Any:
+    return SimpleNamespace(
+        config={"trial": id}, run_metadata=SimpleNamespace(num_failures=failures), error_file=error
+    )
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Journal:
+    log = journal(tmp_path)
+    log.append(*(Started(id, {"x": 0.1, "depth": 1}, "tpe", id) for id in range(6)))
+    return log
+
+
+@pytest.fixture
+def scheduler(log: Journal) -> StudyScheduler:
+    return StudyScheduler(log, Asha(METRIC, (1, 3), 2))
+
+
+def report(scheduler: StudyScheduler, id: int, result: dict[str, Any]) -> str:
+    return scheduler.on_trial_result(None, ray_trial(id), result)  # type: ignore[arg-type]
+
+
+def test_measurements_are_in_the_journal_when_the_trial_goes_on(
+    scheduler: StudyScheduler, log: Journal, tmp_path: Path
+) -> None:
+    assert report(scheduler, 0, batch(0.5, 0.4)) == TrialScheduler.CONTINUE
+    log.close()
+    again = Journal.open(tmp_path).trials[0]
+    assert [(m.step, m.value) for m in again.measurements] == [(1, 0.5), (2, 0.4)]
+
+
+def test_a_trial_that_asha_stops_ends_as_stopped(scheduler: StudyScheduler, log: Journal) -> None:
+    report(scheduler, 0, batch(0.1))
+    assert report(scheduler, 1, batch(0.9)) == TrialScheduler.STOP
+    assert log.trials[1].state is TrialState.STOPPED
+    assert log.trials[1].reason == "at step 1 0.9, best 1/2 is 0.1"
+
+
+def test_measurements_behind_a_stop_are_not_entered(
+    scheduler: StudyScheduler, log: Journal
+) -> None:
+    report(scheduler, 0, batch(0.1))
+    report(scheduler, 1, batch(0.9, 0.8, 0.7))
+    assert log.trials[1].step == 1
+
+
+def test_the_last_batch_ends_the_trial_as_the_worker_says(
+    scheduler: StudyScheduler, log: Journal
+) -> None:
+    last = batch(0.5, ended=("DIVERGED", "step 2: loss is nan", 0.7))
+    scheduler.on_trial_complete(None, ray_trial(2), last)  # type: ignore[arg-type]
+    ended = log.trials[2]
+    assert (ended.state, ended.reason, ended.seconds) == (
+        TrialState.DIVERGED,
+        "step 2: loss is nan",
+        0.7,
+    )
+
+
+def test_a_batch_that_comes_twice_is_entered_once(scheduler: StudyScheduler, log: Journal) -> None:
+    for _ in range(2):
+        report(scheduler, 0, batch(0.5, 0.4))
+    assert log.trials[0].step == 2
+    assert len(log.trials[0].measurements) == 2
+
+
+def test_an_ended_trial_is_not_ended_again(scheduler: StudyScheduler, log: Journal) -> None:
+    report(scheduler, 0, batch(0.1))
+    report(scheduler, 1, batch(0.9))
+    last = batch(0.9, ended=("COMPLETED", "", 1.0))
+    scheduler.on_trial_complete(None, ray_trial(1), last)  # type: ignore[arg-type]
+    assert log.trials[1].state is TrialState.STOPPED
+
+
+def test_rungs_are_refilled_from_the_journal(tmp_path: Path) -> None:
+    completed = trial(0, TrialState.COMPLETED, 0.1, 0.1, 0.1, 0.1)
+    log = journal(tmp_path, completed)
+    log.append(Started(1, {"x": 0.1, "depth": 1}, "tpe", 1))
+    resumed = StudyScheduler(log, Asha(METRIC, (1, 3), 2))
+    assert report(resumed, 1, batch(0.9)) == TrialScheduler.STOP
+
+
+def test_a_first_lost_worker_is_no_failure(
+    scheduler: StudyScheduler, log: Journal, tmp_path: Path
+) -> None:
+    scheduler.on_trial_error(None, ray_trial(0, 1))  # type: ignore[arg-type]
+    assert log.trials[0].state is TrialState.RUNNING
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        ("The actor died unexpectedly before finishing this task.\n (1) OOM", "died twice"),
+        ("RuntimeError: x\nModuleNotFoundError: No module named 'mine'\n", "named 'mine'"),
+    ],
+)
+def test_a_second_lost_worker_fails_the_trial(
+    scheduler: StudyScheduler, log: Journal, tmp_path: Path, error: str, reason: str
+) -> None:
+    file = tmp_path / "error.txt"
+    file.write_text(error)
+    scheduler.on_trial_error(None, ray_trial(0, 2, file))  # type: ignore[arg-type]
+    assert log.trials[0].state is TrialState.FAILED
+    assert reason in log.trials[0].reason
