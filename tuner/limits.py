@@ -7,9 +7,9 @@ from typing import Any
 
 from ray.tune.stopper import Stopper
 
-from meta.study import TrialState
+from meta.study import Trial, TrialState
 from tuner.config import Budget
-from tuner.journal import Ended, Event, Journal
+from tuner.journal import Ended, Event, Journal, Measured
 
 FAILURES_IN_A_ROW = 5
 
@@ -52,9 +52,11 @@ class Limits(Stopper):
         self._gpu = gpu
         self._signals = signals
         self._failures_in_a_row = 0
+        self._seconds_before = journal.last_seconds
+        self._first_result_seconds: float | None = None
         for trial in journal.trials.values():
             if trial.state is not TrialState.RUNNING:
-                self._count(Ended(trial.id, trial.state, trial.reason, trial.seconds))
+                self._book(trial)
         journal.listen(self._count)
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
@@ -66,17 +68,29 @@ class Limits(Stopper):
         self.reason = self.reason or self._reached()
         return bool(self.reason)
 
+    @property
+    def seconds(self) -> float:
+        """Running time, without what passes until workers are up and the first one reports."""
+        if self._first_result_seconds is None:
+            return self._seconds_before
+        return self._seconds_before + self._journal.elapsed_seconds - self._first_result_seconds
+
     def _count(self, event: Event) -> None:
+        if self._first_result_seconds is None and isinstance(event, Measured | Ended):
+            self._first_result_seconds = self._journal.elapsed_seconds
         if isinstance(event, Ended):
-            self.gpu_hours += self._gpu * event.seconds / 3600
-            failed = event.state is TrialState.FAILED
-            self._failures_in_a_row = self._failures_in_a_row + 1 if failed else 0
+            self._book(self._journal.trials[event.trial])
+
+    def _book(self, trial: Trial) -> None:
+        self.gpu_hours += self._gpu * trial.seconds / 3600
+        failed = trial.state is TrialState.FAILED
+        self._failures_in_a_row = self._failures_in_a_row + 1 if failed else 0
 
     def _reached(self) -> str:
         seconds, hours = self._budget.time_seconds, self._budget.gpu_hours
         if self._signals.received is not None:
             return f"interrupted by {signal.Signals(self._signals.received).name}"
-        if seconds is not None and self._journal.elapsed_seconds >= seconds:
+        if seconds is not None and self.seconds >= seconds:
             return f"time budget of {seconds:g} s spent"
         if self.gpu_hours >= hours:
             return f"budget of {hours:g} GPU-hours spent"
