@@ -47,7 +47,7 @@ def files(archive: Archive, request: DataRequest) -> dict[str, Path]:
     if folder is None:
         folder = _fetch(archive, request)
     for name, digest in archive.sha256.items():
-        _verify(folder / name, digest)
+        _verify(folder / name, digest, f"{folder / name}", "Delete it to fetch anew.")
     return {name: folder / name for name in archive.sha256}
 
 
@@ -69,21 +69,20 @@ def _is_complete(archive: Archive, folder: Path) -> bool:
     return all((folder / name).is_file() for name in archive.sha256)
 
 
-def _verify(path: Path, digest: str) -> None:
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+def _verify(path: Path, digest: str, where: str, advice: str) -> None:
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{where}: cannot be read ({error.strerror})") from None
     if found != digest:
-        raise DataError(
-            f"{path}: SHA-256 differs ({found}, expected {digest}). Delete it to fetch anew."
-        )
+        raise DataError(f"{where}: SHA-256 differs ({found}, expected {digest}). {advice}")
 
 
 def _fetch(archive: Archive, request: DataRequest) -> Path:
     base = os.environ.get("TUNER_UCI_URL", UCI_URL).rstrip("/")
     if not base.startswith(("http://", "https://")):
-        raise DataError(
-            f"TUNER_UCI_URL: an address with http:// or https:// expected, got {base!r}"
-        )
+        raise DataError(f"TUNER_UCI_URL: http:// or https:// expected, got {base!r}")
     try:
         if request.cache is None:
             raise OSError("no cache folder to keep it in")
@@ -104,6 +103,8 @@ def _download(archive: Archive, url: str, cache: Path) -> Path:
         scratch = Path(name)
         _stream(url, scratch / "archive.zip")
         _unpack(archive, scratch)
+        for file, digest in archive.sha256.items():
+            _verify(scratch / file, digest, f"{file} in {url}", "Get the known version elsewhere.")
         for file in archive.sha256:
             (scratch / file).replace(folder / file)
     return folder
