@@ -10,9 +10,10 @@ MODULES = {"tabular": "trainables.tabular", "toy": "trainables.toy"}
 def get(name: str) -> Trainable:
     """The built-in trainable ``name``, or a user's ``package.module:function``.
 
-    A module's own ``load`` goes with its function. Raises ``KeyError`` for a plain name that is
-    not in ``MODULES``, ``ImportError`` or ``AttributeError`` for what cannot be found.
+    A module's own ``load`` and ``OFFER`` go with its function. Raises ``KeyError`` for a plain name
+    that is not in ``MODULES``, ``ImportError`` or ``AttributeError`` for what cannot be found.
     """
     path, _, function = name.partition(":")
     module = import_module(path if function else MODULES[name])
-    return Trainable(getattr(module, function or "train"), getattr(module, "load", None))
+    train, load = getattr(module, function or "train"), getattr(module, "load", None)
+    return Trainable(train, load, getattr(module, "OFFER", None))

@@ -1,6 +1,6 @@
 """The contract: a trainable is ``train(config, context)``; it knows nothing of the search."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -85,11 +85,26 @@ class DataUnavailable(DataError):
 
 
 @dataclass(frozen=True)
+class Offer:
+    """What a trainable can be asked for; ``metrics`` holds ``max`` or ``min`` for each metric.
+
+    ``locate`` says where the data are and neither reads nor fetches them.
+    """
+
+    datasets: Collection[str]
+    models: Collection[str]
+    metrics: Mapping[str, str]
+    locate: Callable[[DataRequest], str]
+
+
+@dataclass(frozen=True)
 class Trainable:
     """A training function and, unless it brings its own data, how its data are loaded.
 
-    ``load`` is called once per study and raises ``DataError``.
+    ``load`` is called once per study and raises ``DataError``. Without an ``offer`` it can be asked
+    for anything.
     """
 
     train: Callable[[Config, Context], None]
-    load: Callable[[DataRequest], Data] | None
+    load: Callable[[DataRequest], Data] | None = None
+    offer: Offer | None = None

@@ -24,9 +24,10 @@ from typing import Any
 import numpy as np
 
 from trainables import standalone
-from trainables.base import Config, Context
+from trainables.base import Config, Context, Offer
+from trainables.data.sources import SOURCES
 from trainables.data.split import Rows
-from trainables.data.tabular import TabularData, load
+from trainables.data.tabular import TabularData, load, locate
 from trainables.metrics import LARGER_IS_BETTER, METRICS, Array, measure
 
 DEFAULTS = {"learning_rate": 0.1, "max_depth": 6, "n_estimators": 300, "subsample": 1.0}
@@ -235,6 +236,17 @@ LIBRARIES = {
     "xgboost": Library(_xgboost_matrices, _xgboost),
     "lightgbm": Library(_lightgbm_matrices, _lightgbm),
 }
+
+OFFER = Offer(
+    datasets=tuple(SOURCES),
+    models=tuple(LIBRARIES),
+    metrics={
+        name: "max" if name in LARGER_IS_BETTER else "min"
+        for known in METRICS.values()
+        for name in known
+    },
+    locate=locate,
+)
 
 
 if __name__ == "__main__":

@@ -41,14 +41,16 @@ def files(archive: Archive, request: DataRequest) -> dict[str, Path]:
 
     Raises ``DataError`` for a file that is not the known one, ``DataUnavailable`` if there is none.
     """
-    folder = next(
-        (folder for folder in _folders(archive, request) if _is_complete(archive, folder)), None
-    )
-    if folder is None:
-        folder = _fetch(archive, request)
+    folder = at_hand(archive, request) or _fetch(archive, request)
     for name, digest in archive.sha256.items():
         _verify(folder / name, digest, f"{folder / name}", "Delete it to fetch anew.")
     return {name: folder / name for name in archive.sha256}
+
+
+def at_hand(archive: Archive, request: DataRequest) -> Path | None:
+    """The folder that holds all files of the archive, not yet verified; None if none does."""
+    folders = _folders(archive, request)
+    return next((folder for folder in folders if _is_complete(archive, folder)), None)
 
 
 def _folders(archive: Archive, request: DataRequest) -> Iterator[Path]:

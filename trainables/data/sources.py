@@ -22,13 +22,15 @@ class Source:
     """A data set: what it looks like and how its table is read.
 
     ``columns`` as in ``Table``. The first ``official`` rows, if any, are the published training
-    set. ``rows`` and the share of ``missing`` values describe it for ``synthesize``.
+    set. Without an ``archive`` it comes with scikit-learn. ``rows`` and the share of ``missing``
+    values describe it for ``synthesize``.
     """
 
     kind: str
     columns: Mapping[str, int]
     rows: int
     read: Callable[[DataRequest], Table]
+    archive: fetch.Archive | None = None
     official: int | None = None
     missing: float = 0.0
 
@@ -138,6 +140,8 @@ BREAST_CANCER_COLUMNS = {
 SOURCES = {
     "diabetes": Source("regression", DIABETES_COLUMNS, 442, _diabetes),
     "breast-cancer": Source("binary", BREAST_CANCER_COLUMNS, 569, _breast_cancer),
-    "adult": Source("binary", ADULT_COLUMNS, 48_842, _adult, official=32_561, missing=0.0095),
-    "wine-quality": Source("regression", WINE_COLUMNS, 6_497, _wine_quality),
+    "adult": Source(
+        "binary", ADULT_COLUMNS, 48_842, _adult, ADULT, official=32_561, missing=0.0095
+    ),
+    "wine-quality": Source("regression", WINE_COLUMNS, 6_497, _wine_quality, WINE),
 }

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from trainables import metrics
 from trainables.base import Data, DataError, DataRequest
+from trainables.data.fetch import at_hand
 from trainables.data.sources import SOURCES, Source
 from trainables.data.split import Rows, draw
 from trainables.data.table import Float32, Table
@@ -60,6 +61,15 @@ def load(request: DataRequest) -> Data:
     )
     rows = {name: len(part) for name, part in zip(PARTS, parts, strict=True)}
     return Data(data, data.fingerprint, features(data), rows)
+
+
+def locate(request: DataRequest) -> str:
+    """Where ``load`` would take the data from."""
+    archive = SOURCES[request.dataset].archive
+    if archive is None:
+        return "bundled with scikit-learn"
+    folder = at_hand(archive, request)
+    return f"in {folder}" if folder else "to be fetched from UCI"
 
 
 def features(data: TabularData) -> dict[str, float]:
