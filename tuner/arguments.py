@@ -72,12 +72,18 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     },
     "--json": {"action": "store_true", "help": "print the result as one JSON object"},
     "--quiet": {"action": "store_true", "help": "show no progress"},
+    "--experiment": {
+        "metavar": "NAME",
+        "default": "warmtune",
+        "help": "the MLflow experiment of the studies (warmtune)",
+    },
     "--host": {"metavar": "HOST", "default": "127.0.0.1", "help": "listen here (127.0.0.1)"},
     "--port": {"metavar": "PORT", "default": "5000", "help": "listen on this port (5000)"},
 }
 
 STUDY = ("--baseline", *CONFIG_OPTIONS, "--set", "--synthetic", "--history", "--no-history")
 PLACE = ("--data-dir", "--address", "--allow-code", "--json")
+STORE = ("--tracking-uri", "--experiment")
 RUN = ("--no-finalize", "--quiet")
 COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "run": ("tune tasks", ("tasks", *STUDY, *PLACE, *RUN, "--out")),
@@ -86,8 +92,8 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "tasks": ("list the built-in tasks and where their data are", ("--data-dir", "--json")),
     "doctor": ("check what a run needs, and say what to do", ("--data-dir", "--json")),
     "history": ("show what a run would learn from", ()),
-    "history list": ("list the past studies", ("--tracking-uri", "--json")),
-    "history show": ("show the trials of a past study", ("study", "--tracking-uri", "--json")),
+    "history list": ("list the past studies", (*STORE, "--json")),
+    "history show": ("show the trials of a past study", ("study", *STORE, "--json")),
     "history refused": (
         "show what a task would not learn from, and why",
         ("task", "--tracking-uri", "--set", "--allow-code", "--json"),

@@ -1,17 +1,16 @@
 """YAML and ``--set`` become a ``StudyConfig``: all faults are gathered, each with its place."""
 
 import math
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
 import trainables
 from meta.space import SearchSpace
 from meta.study import Metric, Task
-from tuner import strict_yaml, tasks
+from trainables.base import Offer
+from tuner import code, strict_yaml, tasks
 from tuner.config import Budget, Resources, StudyConfig, Tracking, WarmStart
 from tuner.errors import UsageError, gathering
 from tuner.fields import FIELDS, SECTIONS, show, unknown_keys
@@ -77,7 +76,7 @@ def load(source: str, overrides: Sequence[Override] = (), allow_code: bool = Fal
             space = read_space(section)
     folder = path.parent.absolute()
     faults += _range_faults(tree, values)
-    faults += _code_faults(tree, values, folder, allow_code)
+    faults += _trainable_faults(tree, values, folder, allow_code)
     if faults:
         raise UsageError(*faults)
     return _build(values, space, folder)
@@ -132,22 +131,31 @@ def _range_faults(tree: Node, values: Values) -> Iterator[str]:
         yield node.fault("budget.grace_steps", what)
 
 
-def _code_faults(tree: Node, values: Values, folder: Path, allow_code: bool) -> Iterator[str]:
-    """What keeps the trainable from being run: unknown, not allowed, not there."""
-    name, node = values.get("task.trainable"), tree.find("task.trainable")
-    if name is None or node is None:
+def _trainable_faults(tree: Node, values: Values, folder: Path, allow_code: bool) -> Iterator[str]:
+    """Why the trainable cannot run: it is unknown or not allowed, or does not offer the task."""
+    name = values.get("task.trainable")
+    if name in trainables.MODULES:
+        yield from _offer_faults(tree, values, trainables.get(name).offer)
+    elif name and (what := code.problem(name, folder, allow_code)):
+        yield (tree.find("task.trainable") or tree).fault("task.trainable", what)
+
+
+def _offer_faults(tree: Node, values: Values, offer: Offer | None) -> Iterator[str]:
+    if offer is None:
         return
-    module, _, function = name.partition(":")
-    if not function:
-        if name not in trainables.MODULES:
-            what = f"unknown trainable {name!r}. {did_you_mean(name, trainables.MODULES)}"
-            yield node.fault("task.trainable", what)
-    elif not allow_code:
-        what = f"{name!r} is code that is no part of tuner. Read it, then add --allow-code."
-        yield node.fault("task.trainable", what)
-    elif not PathFinder.find_spec(module.partition(".")[0], [str(folder), *sys.path]):
-        what = f"no module {module!r}. Put {module}.py into {folder}."
-        yield node.fault("task.trainable", what)
+    known = {
+        "task.dataset": offer.datasets,
+        "task.model": offer.models,
+        "metric.name": offer.metrics,
+    }
+    for key, names in known.items():
+        name, node = values.get(key), tree.find(key)
+        if node and name is not None and name not in names:
+            yield node.fault(key, f"{name!r} is unknown here. {did_you_mean(name, names)}")
+    mode, node = offer.metrics.get(values.get("metric.name", "")), tree.find("metric.mode")
+    if node and mode and values.get("metric.mode", mode) != mode:
+        metric = values["metric.name"]
+        yield node.fault("metric.mode", f"{values['metric.mode']!r} of {metric}. Write {mode}.")
 
 
 def _build(values: Values, space: SearchSpace, folder: Path) -> StudyConfig:

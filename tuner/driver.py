@@ -9,9 +9,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import trainables
 from meta.study import Study
 from trainables.base import Data, DataError, DataRequest, DataUnavailable
+from tuner import code
 from tuner.config import RunOptions, StudyConfig
 from tuner.errors import EnvironmentFault, NoTrialCompleted, TunerError, UsageError
 from tuner.finalize import final_fit
@@ -57,6 +57,8 @@ def resume(directory: Path, options: RunOptions) -> Report:
     with RunLock(directory):
         journal = Journal.open(directory)
         config = StudyConfig.from_json(journal.header["config"])
+        if problem := code.problem(config.trainable, config.code, options.allow_code):
+            raise UsageError(f"{directory}: {problem}")
         data_dir = options.data_dir or journal.header["data_dir"]
         data = _load(config, data_dir and Path(data_dir))
         if data.fingerprint != journal.study.fingerprint:
@@ -69,7 +71,7 @@ def resume(directory: Path, options: RunOptions) -> Report:
 
 
 def _load(config: StudyConfig, data_dir: Path | None) -> Data:
-    trainable = trainables.get(config.trainable)
+    trainable = code.load(config.trainable, config.code)
     if trainable.load is None:
         return Data(None, "", {}, {})
     request = DataRequest(

@@ -41,9 +41,13 @@ def printable(text: str) -> str:
 
 def columns(rows: Sequence[Sequence[object]]) -> str:
     """Rows of cells, the first the heading, as aligned lines; a long cell is cut."""
-    cells = [[printable(str(cell))[:MAX_CELL_CHARACTERS] for cell in row] for row in rows]
+    cells = [["" if cell is None else _cell(str(cell)) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = (zip(row, widths, strict=True) for row in cells)
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in line).rstrip() for line in lines
     )
+
+
+def _cell(text: str) -> str:
+    return printable(text[:MAX_CELL_CHARACTERS]).replace("\n", " ")
