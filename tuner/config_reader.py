@@ -61,7 +61,8 @@ def load(source: str, overrides: Sequence[Override] = (), allow_code: bool = Fal
     path = tasks.find(source)
     tree = strict_yaml.read_file(path)
     if not isinstance(tree.value, dict):
-        got = "a list" if isinstance(tree.value, list) else show(tree.value)
+        other = "nothing" if tree.value is None else show(tree.value)
+        got = "a list" if isinstance(tree.value, list) else other
         expected = "a mapping with task, metric and space expected"
         raise UsageError(f"{path}: {expected}, got {got}. Start from a copy of a built-in task.")
     faults: list[str] = []

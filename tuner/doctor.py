@@ -1,20 +1,18 @@
-"""What a run needs, checked in seconds: starts no Ray, opens no MLflow, fetches no data."""
+"""What a run needs, checked in seconds: starts no Ray, makes no store, fetches no data."""
 
 import os
 import shutil
 import socket
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from tuner.catalogue import configs, whereabouts
-from tuner.errors import UsageError
+from tuner.errors import TunerError
 from tuner.home import SQLITE, default_tracking_uri, home, redact
 
 TIMEOUT_SECONDS = 3
@@ -75,23 +73,25 @@ def _store() -> Check:
     remedy = "Mend it, or point MLFLOW_TRACKING_URI elsewhere; a study runs without and logs later."
     try:
         uri = default_tracking_uri()
-    except UsageError as error:
+        if uri.startswith(SQLITE):
+            return Check("mlflow store", True, _file_store(uri))
+    except TunerError as error:
         return Check("mlflow store", False, str(error), remedy)
-    if not uri.startswith(SQLITE):
-        parts = urlsplit(uri)
-        place = parts.netloc.rpartition("@")[2]
-        port = {"http": 80, "https": 443}[parts.scheme]
-        place = place if parts.port else f"{place}:{port}"
-        return _answering("mlflow store", redact(uri), place, remedy)
+    parts = urlsplit(uri)
+    place = parts.netloc.rpartition("@")[2]
+    port = {"http": 80, "https": 443}[parts.scheme]
+    place = place if parts.port else f"{place}:{port}"
+    return _answering("mlflow store", redact(uri), place, remedy)
+
+
+def _file_store(uri: str) -> str:
     path = Path(uri.removeprefix(SQLITE))
     if not path.exists():
-        return Check("mlflow store", True, f"{path}: none yet, the first run makes it")
-    try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
-            (count,) = connection.execute("SELECT count(*) FROM experiments").fetchone()
-    except sqlite3.Error as error:
-        return Check("mlflow store", False, f"{path}: cannot be read ({error})", remedy)
-    return Check("mlflow store", True, f"{path}: {count} experiments")
+        return f"{path}: none yet, the first run makes it"
+    from tuner.tracking.store import connect
+
+    connect(uri)
+    return f"{path}: can be used"
 
 
 def _answering(name: str, shown: str, place: str, remedy: str) -> Check:

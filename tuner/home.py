@@ -53,5 +53,5 @@ def tracking_uri(text: str) -> str:
 
 def redact(uri: str) -> str:
     """The address without its password (``user:***@``) or token (``***@``)."""
-    uri = re.sub(r"//([^:/?#@]*):[^/?#]*@", r"//\1:***@", uri)
+    uri = re.sub(r"//([^:/?#@\s\"']*):[^/?#\s\"']*@", r"//\1:***@", uri)
     return re.sub(r"//[^:/?#@]+@", "//***@", uri)

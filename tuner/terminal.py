@@ -6,6 +6,8 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 
+from tuner.home import redact
+
 MAX_CELL_CHARACTERS = 200
 
 
@@ -35,7 +37,8 @@ def complain(faults: Iterable[str]) -> None:
 
 
 def printable(text: str) -> str:
-    """The text with its control characters escaped."""
+    """The text with its control characters escaped and the passwords of addresses hidden."""
+    text = redact(text)
     return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
 
 
