@@ -142,6 +142,18 @@ def test_the_value_is_that_of_the_best_prefix_of_at_least_100_rounds(
         assert report.value == report.metrics["rmse"]
 
 
+def test_the_curve_is_searched_between_the_ends_of_steps_too(data: TabularData, model: str) -> None:
+    (report,) = run(data, model, SAMPLED, max_steps=1).reports
+    stops = [*range(100, 157, 10), 157]
+    values = {}
+    for rounds in stops:
+        config = {**SAMPLED, "n_estimators": rounds}
+        values[rounds] = run(data, model, config, max_steps=1).reports[0].metrics["curve"]
+    assert report.value == min(values.values())
+    assert report.config == {"n_estimators": min(values, key=lambda rounds: values[rounds])}
+    assert report.config["n_estimators"] < 157
+
+
 def test_a_metric_that_is_to_grow_is_reported_at_its_highest(data: TabularData, model: str) -> None:
     reports = run(replace(data, metric="auc"), model, SAMPLED).reports
     late = [report.value for report in reports[6:]]
@@ -195,7 +207,7 @@ def test_a_trial_is_not_changed_by_those_before_it_on_the_same_matrices(
         {"max_depth": 10, "subsample": 0.5, "learning_rate": 0.3},
         {"max_bin": 16},
         {"xgboost": {"lambda": 100, "max_cat_to_onehot": 1, "monotone_constraints": "(1)"},
-         "lightgbm": {"min_data_in_leaf": 900, "lambda_l2": 100, "extra_trees": True}}[model],
+         "lightgbm": {"min_data_in_leaf": 1, "lambda_l2": 100, "extra_trees": True}}[model],
     ]  # fmt: skip
     tabular._matrices.cache_clear()
     alone = run(data, model, SAMPLED).values
