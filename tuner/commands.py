@@ -229,7 +229,12 @@ def _history_refused(arguments: Namespace) -> None:
 def _past(arguments: Namespace) -> "PastStudies":
     from tuner.tracking import read_studies
 
-    return read_studies(_store(arguments.tracking_uri), arguments.experiment)
+    uri = _store(arguments.tracking_uri)
+    try:
+        return read_studies(uri, arguments.experiment)
+    except EnvironmentFault as error:
+        remedy = "Mend it, or name another with --tracking-uri."
+        raise EnvironmentFault(f"history unavailable: {uri}: {error}. {remedy}") from None
 
 
 def _study_row(study: Study) -> dict[str, Any]:

@@ -40,6 +40,7 @@ def find(source: str) -> Path:
     if path.exists():
         return path
     if path.suffix in {".yaml", ".yml"}:
-        siblings = (str(file) for file in path.parent.glob("*.y*ml"))
-        raise UsageError(f"no such file {source!r}. {did_you_mean(source, siblings)}")
+        siblings = [str(file) for file in path.parent.glob("*.y*ml")]
+        other = did_you_mean(source, siblings) if siblings else "Name a YAML file or a task."
+        raise UsageError(f"no such file {source!r}. {other}")
     raise UsageError(f"unknown task {source!r}. {did_you_mean(source, built_in())}")
