@@ -33,3 +33,31 @@ def shared_dir() -> Path:
     if not path.is_dir():
         pytest.skip(f"no shared data in {path}; $WARMTUNE_SHARED says where they are")
     return path
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[None]:
+    """One Ray of two CPUs for the whole session; the driver uses it and leaves it running."""
+    import logging
+    import os
+
+    import ray
+
+    from tuner.cluster import ENVIRONMENT
+
+    os.environ.update(ENVIRONMENT)
+    ray.init(
+        address="local",
+        num_cpus=2,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+    )
+    yield
+    ray.shutdown()
+
+
+@pytest.fixture(scope="session")
+def mlflow_store(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of one SQLite store for the whole session: making it takes seconds."""
+    return f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"

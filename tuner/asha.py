@@ -13,10 +13,14 @@ from meta.study import Measurement, Metric
 
 
 def rung_steps(grace_steps: int, reduction_factor: int, max_steps: int) -> tuple[int, ...]:
-    """The steps at which trials are compared: ``grace · factor^k`` below ``max_steps``."""
+    """The steps at which trials are compared: ``grace · factor^k``.
+
+    The last is one from which a factor of ``reduction_factor`` is still to come, as in the source:
+    to stop a trial that has nearly ended saves little and loses its final value.
+    """
     steps = []
     step = grace_steps
-    while step < max_steps:
+    while step * reduction_factor <= max_steps:
         steps.append(step)
         step *= reduction_factor
     return tuple(steps)

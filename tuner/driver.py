@@ -11,20 +11,20 @@ from typing import Any
 
 from meta.study import Study
 from trainables.base import Data, DataError, DataRequest, DataUnavailable
-from tuner import code
+from tuner import __version__, code
 from tuner.config import RunOptions, StudyConfig
 from tuner.errors import EnvironmentFault, NoTrialCompleted, TunerError, UsageError
 from tuner.finalize import final_fit
 from tuner.home import default_tracking_uri, home
 from tuner.journal import Journal
 from tuner.past import Past, read_past
-from tuner.progress import shown
+from tuner.progress import announce, shown
 from tuner.rundir import RunLock, new_directory, write_status
 from tuner.summary import Report
 from tuner.tracking import Projector
 from tuner.trials import run_trials, trial_setting
 
-PACKAGES = ("warmtune", "ray", "optuna", "mlflow", "xgboost", "lightgbm", "scikit-learn", "numpy")
+PACKAGES = ("ray", "optuna", "mlflow", "xgboost", "lightgbm", "scikit-learn", "numpy")
 CATCH_UP_SECONDS = 30.0
 
 
@@ -32,6 +32,8 @@ def run(config: StudyConfig, options: RunOptions) -> Report:
     """Run a new study; raises a ``TunerError`` for what a user can cause."""
     data = _load(config, options.data_dir)
     past = read_past(config, options)
+    if options.arm == "warm" and not options.quiet:
+        announce(past.text())
     study = Study(
         id=uuid.uuid4().hex[:12],
         task=config.task,
@@ -42,9 +44,10 @@ def run(config: StudyConfig, options: RunOptions) -> Report:
         features=data.features,
         fingerprint=data.fingerprint,
     )
+    header = _header(config, options, past)
     directory = new_directory(f"{config.task.id}-{options.arm}-{config.seed}", options.out)
     with RunLock(directory):
-        journal = Journal.create(directory, study, _header(config, options, past))
+        journal = Journal.create(directory, study, header)
         return _carry_on(journal, config, options, data)
 
 
@@ -96,7 +99,7 @@ def _header(config: StudyConfig, options: RunOptions, past: Past) -> dict[str, A
         "config": config.to_json(),
         "data_dir": options.data_dir and str(options.data_dir.absolute()),
         "past": past.to_json(),
-        "versions": {package: version(package) for package in PACKAGES},
+        "versions": {"warmtune": __version__, **{name: version(name) for name in PACKAGES}},
     }
 
 

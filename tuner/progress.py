@@ -12,15 +12,15 @@ ROWS = 12
 
 
 class Progress:
-    """Follows a journal; ``eta`` comes from the mean duration of the trials so far."""
+    """Follows a journal: how many trials are done, which was best, how long the rest may take."""
 
     def __init__(self, journal: Journal, total: int) -> None:
         self._journal = journal
         self._total = total
         self._best: Trial | None = journal.study.best
         self._done = sum(t.state is not TrialState.RUNNING for t in journal.trials.values())
-        self._done_before = self._done
-        self._began = time.monotonic()
+        self._ended = 0
+        self._first_end = 0.0
 
     def hear(self, event: Event) -> Trial | None:
         """Take in an event; the trial that it ended, if any."""
@@ -28,6 +28,8 @@ class Progress:
             return None
         trial = self._journal.trials[event.trial]
         self._done += 1
+        self._ended += 1
+        self._first_end = self._first_end or time.monotonic()
         if trial.state is TrialState.COMPLETED and self._better(trial):
             self._best = trial
         return trial
@@ -56,17 +58,22 @@ class Progress:
         return loss(trial.value) < loss(self._best.value)
 
     def _left(self) -> str:
-        done = self._done - self._done_before
-        if not done or self._done >= self._total:
+        """From the pace since the first end of this session, which workers took time to reach."""
+        if self._ended < 2 or self._done >= self._total:
             return ""
-        seconds = (time.monotonic() - self._began) / done * (self._total - self._done)
-        return f", {_clock(seconds)} left"
+        pace = (time.monotonic() - self._first_end) / (self._ended - 1)
+        return f", {_clock(pace * (self._total - self._done))} left"
 
 
 def _clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def announce(text: str) -> None:
+    """Say something that is no result."""
+    print(text, file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -86,7 +93,7 @@ def shown(journal: Journal, total: int, quiet: bool) -> Iterator[None]:
 def _print(progress: Progress, event: Event) -> None:
     trial = progress.hear(event)
     if trial:
-        print(progress.line(trial), file=sys.stderr, flush=True)
+        announce(progress.line(trial))
 
 
 @contextmanager

@@ -9,8 +9,8 @@ from typing import Any
 import numpy
 import pytest
 
-from trainables.base import Context
 from tests.tuner.studies import METRIC
+from trainables.base import Context
 from tuner import context as module
 from tuner.context import Batch, TrialContext, TrialSetting, run
 

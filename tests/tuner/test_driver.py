@@ -1,0 +1,294 @@
+"""Whole studies on a real Ray: run, killed, resumed, with faults, and repeated."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from meta.space import Categorical, Float, SearchSpace
+from meta.study import Metric, Study, Task, TrialState
+from tuner.config import Budget, Resources, RunOptions, StudyConfig, Tracking
+from tuner.driver import resume, run
+from tuner.errors import NoTrialCompleted, RunDirectoryError, UsageError
+from tuner.journal import Journal
+from tuner.summary import Report
+from tuner.tracking import read_studies
+
+pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_cluster")]
+
+QUIET = RunOptions(quiet=True, use_history=False)
+XY = {"x": Float(0.0, 1.0, default=0.9), "y": Float(0.0, 1.0, default=0.1)}
+
+
+@pytest.fixture
+def config(mlflow_store: str, request: pytest.FixtureRequest) -> StudyConfig:
+    """A study of 12 toy trials, alone in its experiment."""
+    return StudyConfig(
+        task=Task("bowl", "curve"),
+        trainable="toy",
+        metric=Metric("loss", "min", 0.0, 10.0),
+        space=SearchSpace(dict(XY)),
+        budget=Budget(trials=12, max_steps=9),
+        resources=Resources(cpu=1, gpu=0),
+        tracking=Tracking(mlflow_store, request.node.name),
+    )
+
+
+def with_mode(config: StudyConfig, *modes: str, trials: int = 12) -> StudyConfig:
+    """Trials that meet one of several faults."""
+    space = SearchSpace({**XY, "mode": Categorical(modes)})
+    return replace(config, space=space, budget=replace(config.budget, trials=trials))
+
+
+def by_mode(study: Study, mode: str) -> list[Any]:
+    return [trial for trial in study.trials if trial.config["mode"] == mode]
+
+
+def past(config: StudyConfig) -> tuple[Study, ...]:
+    assert config.tracking.uri is not None
+    return read_studies(config.tracking.uri, config.tracking.experiment).studies
+
+
+def test_a_study_ends_with_its_best_configuration_tested(config: StudyConfig) -> None:
+    report = run(config, QUIET)
+    study = report.study
+    assert [trial.id for trial in study.trials] == list(range(12))
+    states = {trial.state for trial in study.trials}
+    assert states == {TrialState.COMPLETED, TrialState.STOPPED}
+    assert study.best is not None
+    assert study.best.value == min(
+        t.value for t in study.trials if t.state is TrialState.COMPLETED and t.value is not None
+    )
+    assert report.tested is not None
+    assert report.tested.config == study.best.recommended
+    assert report.tracking_problem is None
+    status = json.loads((report.directory / "status.json").read_text())
+    assert status == {"state": "ended", "exit_code": 0}
+
+
+def test_the_default_comes_first_in_a_warm_study_and_not_in_a_cold_one(config: StudyConfig) -> None:
+    warm = run(config, QUIET).study
+    cold = run(config, replace(QUIET, arm="cold")).study
+    assert (warm.trials[0].config, warm.trials[0].origin) == (config.space.default(), "default")
+    assert {trial.origin for trial in cold.trials} == {"tpe"}
+
+
+def test_a_study_can_be_rebuilt_from_mlflow_alone(config: StudyConfig) -> None:
+    assert past(config) == ()
+    study = run(config, QUIET).study
+    assert past(config) == (study,)
+
+
+def test_the_second_study_starts_from_the_best_of_the_first(config: StudyConfig) -> None:
+    first = run(config, QUIET).study
+    second = run(replace(config, seed=1), replace(QUIET, use_history=True)).study
+    assert first.best is not None
+    assert second.trials[1].config == first.best.recommended
+    assert second.trials[1].origin.startswith("best of")
+
+
+def test_the_same_seed_one_trial_at_a_time_gives_the_same_study(config: StudyConfig) -> None:
+    alone = replace(config, resources=Resources(cpu=1, gpu=0, concurrency=1))
+    first, second = (run(alone, QUIET).study for _ in range(2))
+    assert [(t.config, t.state, t.value, t.seed) for t in first.trials] == [
+        (t.config, t.state, t.value, t.seed) for t in second.trials
+    ]
+    other = run(replace(alone, seed=1), QUIET).study
+    assert [t.config for t in other.trials[1:]] != [t.config for t in first.trials[1:]]
+
+
+@pytest.mark.parametrize(
+    ("mode", "state", "reason"),
+    [
+        ("nan", TrialState.DIVERGED, "step 2: loss is nan"),
+        ("inf", TrialState.DIVERGED, "step 2: loss is inf"),
+        ("out_of_range", TrialState.FAILED, "outside"),
+        ("raise", TrialState.FAILED, "RuntimeError"),
+        ("silent", TrialState.FAILED, "reported no value"),
+        ("text", TrialState.FAILED, "number expected"),
+        ("oom", TrialState.FAILED, "out of memory (host)"),
+    ],
+)
+def test_a_trial_that_goes_wrong_is_data_and_the_others_go_on(
+    config: StudyConfig, mode: str, state: TrialState, reason: str
+) -> None:
+    study = run(with_mode(config, "ok", mode, trials=8), QUIET).study
+    assert len(study.trials) == 8
+    wrong, right = by_mode(study, mode), by_mode(study, "ok")
+    assert wrong
+    stopped_before = [t for t in wrong if t.state is TrialState.STOPPED]
+    assert all(t.step < 2 for t in stopped_before)
+    rest = [t for t in wrong if t not in stopped_before]
+    assert all(t.state is state and reason in t.reason for t in rest)
+    assert all(t.state in (TrialState.COMPLETED, TrialState.STOPPED) for t in right)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["kill", "exit"])
+def test_a_worker_that_dies_is_tried_again_then_fails(config: StudyConfig, mode: str) -> None:
+    one = replace(config, budget=Budget(trials=3, max_steps=9, grace_steps=9))
+    study = run(with_mode(one, "ok", mode, trials=3), QUIET).study
+    assert all("died twice" in t.reason for t in by_mode(study, mode))
+    assert {t.state for t in by_mode(study, mode)} <= {TrialState.FAILED}
+    assert {t.state for t in by_mode(study, "ok")} <= {TrialState.COMPLETED}
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_once_goes_on_from_its_checkpoint(config: StudyConfig) -> None:
+    two = replace(config, budget=Budget(trials=2, max_steps=9, grace_steps=9))
+    study = run(with_mode(two, "kill_once", "ok", trials=2), QUIET).study
+    assert all(t.state is TrialState.COMPLETED and t.step == 9 for t in study.trials)
+
+
+def test_a_study_in_which_all_fails_ends_early_and_says_why(config: StudyConfig) -> None:
+    broken = with_mode(config, "raise", "silent", trials=50)
+    with pytest.raises(NoTrialCompleted, match="RuntimeError") as caught:
+        run(broken, QUIET)
+    assert 1 <= len(caught.value.faults) <= 2
+    assert caught.value.exit_code == 4
+    (study,) = past(config)
+    assert len(study.trials) <= 6
+
+
+def test_a_time_budget_ends_the_study_with_what_it_has(config: StudyConfig) -> None:
+    slow = replace(config, space=SearchSpace({**XY, "step_seconds": Float(0.02, 0.03)}))
+    budget = Budget(trials=1000, max_steps=9, time_seconds=2.0)
+    report = run(replace(slow, budget=budget), QUIET)
+    assert report.finished.reason == "time budget of 2 s spent"
+    assert 1 <= len(report.study.trials) < 200
+    assert TrialState.RUNNING not in {trial.state for trial in report.study.trials}
+
+
+def test_a_finished_study_is_only_reported_again(config: StudyConfig) -> None:
+    report = run(config, QUIET)
+    before = (report.directory / "journal.db").read_bytes()
+    again = resume(report.directory, QUIET)
+    assert (again.study, again.tested, again.seconds) == (
+        report.study,
+        report.tested,
+        report.seconds,
+    )
+    assert (report.directory / "journal.db").read_bytes() == before
+
+
+def test_a_final_fit_left_out_is_done_by_resume(config: StudyConfig) -> None:
+    report = run(config, replace(QUIET, finalize=False))
+    assert report.tested is None
+    assert resume(report.directory, QUIET).tested is not None
+
+
+def test_a_directory_without_a_study_cannot_be_resumed(tmp_path: Path) -> None:
+    with pytest.raises(RunDirectoryError, match="holds no study"):
+        resume(tmp_path, QUIET)
+
+
+def test_data_that_changed_since_stop_a_resume(config: StudyConfig) -> None:
+    report = run(config, replace(QUIET, finalize=False))
+    path = report.directory
+    log = Journal.open(path)
+    other = replace(log.study, fingerprint="other", trials=())
+    log.close()
+    for file in path.glob("journal*"):
+        file.unlink()
+    Journal.create(path, other, log.header).close()
+    with pytest.raises(UsageError, match="the data differ"):
+        resume(path, QUIET)
+
+
+SLOW_YAML = """
+version: 1
+task: {dataset: bowl, model: curve, trainable: toy}
+metric: {name: loss, mode: min, low: 0, high: 10}
+space:
+  x: {float: [0, 1], default: 0.9}
+  y: {float: [0, 1], default: 0.1}
+  step_seconds: {float: [0.02, 0.05]}
+budget: {trials: 16, max_steps: 9}
+resources: {cpu: 1, gpu: 0, concurrency: 1}
+"""
+
+
+def start(folder: Path, name: str, store: str) -> tuple["subprocess.Popen[str]", Path]:
+    """A study in a process of its own, with a Ray of its own."""
+    (folder / "slow.yaml").write_text(SLOW_YAML)
+    out = folder / name
+    command = [sys.executable, "-m", "tuner", "run", str(folder / "slow.yaml"), "--no-history"]
+    command += ["--out", str(out), "--tracking-uri", store, "--address", "local", "--quiet"]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True), out
+
+
+def wait_for_trials(out: Path, count: int, process: "subprocess.Popen[str]") -> None:
+    """Until the study has ended so many trials."""
+    while process.poll() is None:
+        try:
+            log = Journal.open(out)
+        except RunDirectoryError:
+            time.sleep(0.2)
+            continue
+        ended = sum(trial.state is not TrialState.RUNNING for trial in log.trials.values())
+        log.close()
+        if ended >= count:
+            return
+        time.sleep(0.1)
+    pytest.fail(f"the study ended too early: {process.stderr and process.stderr.read()}")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, mlflow_store: str) -> Report:
+    """The study of ``SLOW_YAML``, uninterrupted."""
+    from tuner.config_reader import load
+
+    folder = tmp_path_factory.mktemp("whole")
+    (folder / "slow.yaml").write_text(SLOW_YAML)
+    config = load(str(folder / "slow.yaml"), [], False)
+    config = replace(config, tracking=Tracking(mlflow_store, "whole"))
+    return run(config, replace(QUIET, out=folder / "run"))
+
+
+def outcome(study: Study) -> list[tuple[Any, ...]]:
+    return [(t.id, t.config, t.state, t.value, t.seed, t.origin) for t in study.trials]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 143), (signal.SIGINT, 130)],
+)
+def test_an_interrupted_study_resumes_to_what_it_would_have_been(
+    number: signal.Signals, code: int, tmp_path: Path, mlflow_store: str, whole: Report
+) -> None:
+    process, out = start(tmp_path, "run", mlflow_store)
+    wait_for_trials(out, 5, process)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == code, said
+    log = Journal.open(out)
+    acknowledged = log.study.trials
+    log.close()
+    assert 5 <= len(acknowledged) < 16
+    study = resume(out, QUIET).study
+    assert outcome(study) == outcome(whole.study)
+    for before in acknowledged:
+        after = study.trials[before.id].measurements
+        assert after[: len(before.measurements)] == before.measurements
+    if number != signal.SIGKILL:
+        assert f"tuner resume {out}" in said
+    found = [s for s in read_studies(mlflow_store, "warmtune").studies if s.id == study.id]
+    assert found == [study]
+
+
+@pytest.mark.slow
+def test_two_processes_cannot_work_on_one_study(tmp_path: Path, mlflow_store: str) -> None:
+    process, out = start(tmp_path, "run", mlflow_store)
+    wait_for_trials(out, 1, process)
+    with pytest.raises(RunDirectoryError, match=f"in use by pid {process.pid}"):
+        resume(out, QUIET)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()

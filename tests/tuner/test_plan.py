@@ -1,0 +1,42 @@
+"""What a plan says, and that it starts nothing."""
+
+import sys
+
+import pytest
+
+from tests.tuner.studies import METRIC, SPACE, study
+from tuner.config import Budget, Resources, RunOptions, StudyConfig
+from tuner.errors import EnvironmentFault
+from tuner.plan import plan
+
+NO_HISTORY = RunOptions(use_history=False)
+CONFIG = StudyConfig(
+    study().task, "toy", METRIC, SPACE, budget=Budget(trials=7, max_steps=10, reduction_factor=2)
+)
+
+
+def test_a_plan_prints_rungs_limits_and_points() -> None:
+    text = plan(CONFIG, NO_HISTORY).text()
+    assert "toy-curve, warm, seed 0: minimise loss with tpe, at most 7 trials" in text
+    for step in (1, 2, 4):
+        assert f"after step {step:>3}   the best 50%" in text
+    assert "default" in text
+    assert str(SPACE.default()) in text
+
+
+def test_a_plan_as_json_has_what_the_text_has() -> None:
+    shown = plan(CONFIG, NO_HISTORY).to_json()
+    assert [rung["step"] for rung in shown["rungs"]] == [1, 2, 4]
+    assert shown["past"]["points"][0]["config"] == SPACE.default()
+    assert shown["concurrency"] >= 1
+
+
+def test_what_does_not_fit_this_machine_is_refused() -> None:
+    config = StudyConfig(study().task, "toy", METRIC, SPACE, resources=Resources(cpu=4096))
+    with pytest.raises(EnvironmentFault, match="the largest node has"):
+        plan(config, NO_HISTORY)
+
+
+def test_a_plan_starts_no_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    plan(CONFIG, NO_HISTORY)
