@@ -39,7 +39,7 @@ def _fail(error: BaseException) -> int:
         complain(error.faults)
         return error.exit_code
     if isinstance(error, KeyboardInterrupt):
-        complain(["interrupted. Nothing was left running."])
+        complain(["interrupted."])
         return 130
     bug = f"{type(error).__name__}: {error}"
     complain([f"this is a bug in tuner ({bug}). Report it with what TUNER_DEBUG=1 shows."])

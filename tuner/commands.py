@@ -257,7 +257,7 @@ def _trial_row(trial: Trial) -> dict[str, Any]:
         "value": trial.value,
         "from": trial.origin,
         "reason": trial.reason.partition("\n")[0],
-        **trial.config,
+        "config": " ".join(f"{name}={value}" for name, value in trial.config.items()),
     }
 
 

@@ -13,7 +13,7 @@ class Case:
     """``argv`` is split at blanks; ``value`` and ``remedy`` must be told.
 
     ``files`` are made first, in the folder that the command runs in. ``row`` is the number in the
-    project's list of bad input; ``faults`` how many lines the answer has.
+    project's list of bad input, 0 if it has none; ``faults`` is how many lines the answer has.
     """
 
     row: int
@@ -69,21 +69,21 @@ COMMAND_LINE = (
     flag(8, "--set budget.trials=[1", "--set budget.trials:1:", "Mend it"),
     flag(8, "--set seed=no", "(no)", 'Write false or "no"'),
     flag(10, "--warm-start maybe", "got 'maybe'", "whole number 0 to 100"),
-    flag(10, "--gpu-hours 169", "got 169", "number 0 to 168"),
-    flag(10, "--concurrency 0", "got 0", "Write e.g. 2"),
-    flag(10, "--sampler bayes", "got 'bayes'", "tpe, gp or random"),
-    flag(11, "--address somewhere", "got 'somewhere'", "auto, local or HOST:PORT"),
+    flag(0, "--gpu-hours 169", "got 169", "number 0 to 168"),
+    flag(0, "--concurrency 0", "got 0", "Write e.g. 2"),
+    flag(0, "--sampler bayes", "got 'bayes'", "tpe, gp or random"),
+    flag(0, "--address somewhere", "got 'somewhere'", "auto, local or HOST:PORT"),
     flag(14, "--tracking-uri ./mlruns", "'./mlruns'", "mlflow migrate-filestore"),
     flag(14, "--tracking-uri file:///x", "'file:///x'", "Use sqlite:///mlflow.db"),
     flag(15, "--tracking-uri ftp://x", "'ftp://x'", "sqlite, http or https"),
     flag(15, "--tracking-uri javascript:x", "'javascript:x'", "sqlite, http or https"),
     flag(15, "--history ftp://x", "'ftp://x'", "sqlite, http or https"),
-    flag(15, "--history sqlite:///a.db --no-history", "--no-history", "Leave one of them out"),
+    flag(0, "--history sqlite:///a.db --no-history", "--no-history", "Leave one of them out"),
     flag(16, "--tracking-uri ftp://me:secret@x", "me:***@x", "sqlite, http or https"),
-    flag(16, "--data-dir nowhere", "'nowhere'", "Name one, or leave it out"),
-    Case(16, "ui --port 0", "got '0'", "whole number 1 to 65535"),
-    Case(16, "ui --tracking-uri gopher://x", "'gopher://x'", "sqlite, http or https"),
-    Case(16, "run diabetes-* --out here", "2 tasks", "run them one by one"),
+    flag(0, "--data-dir nowhere", "'nowhere'", "Name one, or leave it out"),
+    Case(0, "ui --port 0", "got '0'", "whole number 1 to 65535"),
+    Case(0, "ui --tracking-uri gopher://x", "'gopher://x'", "sqlite, http or https"),
+    Case(0, "run diabetes-* --out here", "2 tasks", "run them one by one"),
     Case(47, "resume nowhere", "'nowhere'", "Runs here: none; start one with `tuner run`", code=5),
     Case(47, "resume x", "'x'", "start one with `tuner run`", {"x/a.txt": ""}, 5),
 )
