@@ -10,7 +10,7 @@ from tuner.suggest import did_you_mean
 
 CONFIG_OPTIONS = {
     "--trials": ("budget.trials", "N", "try N configurations"),
-    "--time-budget": ("budget.time", "TIME", "begin no trial after TIME, e.g. 90s, 30m or 2h"),
+    "--time-budget": ("budget.time", "TIME", "end the study after TIME, e.g. 90s, 30m or 2h"),
     "--gpu-hours": ("budget.gpu_hours", "H", "use at most H hours of GPU time"),
     "--concurrency": ("resources.concurrency", "N", "run N trials at once"),
     "--seed": ("seed", "N", "let N govern split, sampler and trainings"),

@@ -195,7 +195,7 @@ FIELDS = (
         "budget.time",
         Rule("duration with its unit (s, m or h)", _is_duration, _seconds),
         "30m",
-        "how long the study runs; no trial is begun after it",
+        "how long the study runs, counted from its first report",
         attribute="time_seconds",
     ),
     Field(
@@ -222,7 +222,7 @@ FIELDS = (
         "resources.gpu",
         Rule("auto, 0, a fraction from 0.01 to 1, or a whole number", _is_gpu, _gpus),
         "0.25",
-        "GPUs of one trial; auto takes what the trainable needs and the machine has",
+        "GPUs of one trial; auto is 1 where the cluster has a GPU, else 0",
     ),
     Field("resources.concurrency", _whole(1, 10_000), "2", "how many trials run at once"),
     Field(

@@ -1,0 +1,57 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from docs import generate
+from tuner.arguments import ARGUMENTS, COMMANDS
+from tuner.fields import FIELDS
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_reference_is_in_step_with_the_program() -> None:
+    assert generate.PATH.read_text() == generate.reference(), "run `python -m docs.generate`"
+
+
+def test_the_reference_tells_every_command_argument_and_key() -> None:
+    page = generate.reference()
+    for name, (_, words) in COMMANDS.items():
+        assert not words or f"### `tuner {name}" in page
+    assert all(f"| {settings['help']} |" in page for settings in ARGUMENTS.values())
+    assert all(f"| `{field.key}` | {field.rule.expected} |" in page for field in FIELDS)
+
+
+def test_a_key_is_shown_with_its_default() -> None:
+    page = generate.reference()
+    for key, default in [("budget.trials", "`50`"), ("budget.time", "none"), ("seed", "`0`")]:
+        assert re.search(rf"\| `{key}` \| [^|]* \| {default} \|", page)
+    assert re.search(r"\| `task.dataset` \| [^|]* \| required \|", page)
+
+
+def test_a_stale_reference_is_noticed_and_mended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(generate, "PATH", tmp_path / "reference.md")
+    assert generate.main(["--check"]) == 1
+    assert "reference.md is stale" in capsys.readouterr().err
+    assert generate.main([]) == 0
+    assert generate.main(["--check"]) == 0
+
+
+def test_every_environment_variable_that_is_read_is_documented() -> None:
+    own = "TUNER_[A-Z_]+|MLFLOW_TRACKING_URI|RAY_ADDRESS"
+    read = {
+        name
+        for package in ("tuner", "trainables")
+        for path in (ROOT / package).rglob("*.py")
+        for name in re.findall(rf'environ(?:\.get\(|\[)"({own})"', path.read_text())
+    }
+    assert read == set(generate.ENVIRONMENT)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda p: p.stem)
+def test_the_head_of_a_config_says_how_to_run_it(path: Path) -> None:
+    head = path.read_text().partition("version:")[0]
+    assert f"tuner run {path.stem}\n" in head
+    assert f"tuner run {path.stem} --baseline" in head
