@@ -219,6 +219,19 @@ def test_a_trial_is_not_changed_by_those_before_it_on_the_same_matrices(
     assert run(data, model, SAMPLED).values == alone
 
 
+def test_a_column_that_few_rows_tell_apart_is_kept_for_a_trial_with_small_leaves(
+    data: TabularData,
+) -> None:
+    y = np.float32(np.arange(3_000) % 200 == 0)  # 10 of 2,000 training rows; 20 fill a leaf
+    told = {"x": y[:, None], "y": y, "columns": ("told",), "categorical": np.array([False])}
+    rare = replace(data, **told, fingerprint="rare")
+    large, small = (
+        run(rare, "lightgbm", {"min_data_in_leaf": rows, "n_estimators": 100}).values[-1]
+        for rows in (20, 1)
+    )
+    assert small < 0.01 < large
+
+
 def test_matrices_are_built_once_and_anew_for_other_bins(data: TabularData, model: str) -> None:
     tabular._matrices.cache_clear()
     for config in ({}, {"max_depth": 3}, {"max_bin": 32}, {"max_bin": 32, "subsample": 0.5}):
