@@ -1,0 +1,177 @@
+"""What a study looks like in MLflow: tags, parameters and metrics for people, a record to read.
+
+The record is the study or trial as JSON, in numbered tags since one holds 8000 characters. From
+the records alone a study is rebuilt exactly; the rest repeats them for the eye.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from meta.space import Config
+from meta.study import Study, Trial, TrialState
+from tuner.home import redact
+from tuner.journal import Finished, Tested
+
+STUDY = "warmtune.study"
+TRIAL = "warmtune.trial"
+STATE = "warmtune.state"
+RECORD = "warmtune.record"
+PARENT = "mlflow.parentRunId"
+NOTE = "mlflow.note.content"
+TAG_LENGTH = 8000
+PARAM_LENGTH = 6000
+NAME_LENGTH = 250
+
+STATUSES = {
+    TrialState.RUNNING: "RUNNING",
+    TrialState.COMPLETED: "FINISHED",
+    TrialState.STOPPED: "FINISHED",
+    TrialState.DIVERGED: "FAILED",
+    TrialState.FAILED: "FAILED",
+}
+"""A stopped trial did all that was asked of it; MLflow paints KILLED like FAILED, in red."""
+
+MALFORMED = (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError)
+"""What reading a record that is none can raise."""
+
+
+class Point(NamedTuple):
+    """One metric value at one time."""
+
+    name: str
+    value: float
+    unix_time: float
+    step: int
+
+
+def write_record(data: Mapping[str, Any]) -> dict[str, str]:
+    """The tags that hold a record."""
+    text = json.dumps(data, separators=(",", ":"))
+    starts = range(0, len(text), TAG_LENGTH)
+    return {f"{RECORD}.{n}": text[at : at + TAG_LENGTH] for n, at in enumerate(starts)}
+
+
+def read_record(tags: Mapping[str, str]) -> Any:
+    """What ``write_record`` wrote, also after a longer one; raises one of ``MALFORMED``."""
+    pieces: list[str] = []
+    while (piece := tags.get(f"{RECORD}.{len(pieces)}")) is not None:
+        pieces.append(piece)
+    return json.JSONDecoder().raw_decode("".join(pieces))[0]
+
+
+def study_name(study: Study) -> str:
+    """What the run of a study is called; the UI shows the first 16 characters."""
+    return f"{study.arm} {study.seed}: {study.task.id}"
+
+
+def study_tags(study: Study, header: Mapping[str, Any]) -> dict[str, str]:
+    """The tags of a study's run, all but those that change while it runs."""
+    shown = {
+        **_common_tags(study),
+        "warmtune.metric": f"{study.metric.name} ({study.metric.mode})",
+        "warmtune.seed": study.seed,
+        "warmtune.fingerprint": study.fingerprint,
+        **{f"warmtune.{key}": value for key, value in header.items() if key != "config"},
+    }
+    return {**_texts(shown), **write_record(study.with_trials(()).to_json())}
+
+
+def study_params(header: Mapping[str, Any]) -> dict[str, str]:
+    """The configuration of a study, one parameter for each field of its sections."""
+    params: dict[str, object] = {}
+    for section, value in header.get("config", {}).items():
+        if isinstance(value, Mapping):
+            params |= {f"{section}.{key}": inner for key, inner in value.items()}
+        else:
+            params[section] = value
+    return _params(params)
+
+
+def trial_tags(trial: Trial, study: Study) -> dict[str, str]:
+    """The tags of a trial's run."""
+    shown = {
+        **_common_tags(study),
+        TRIAL: trial.id,
+        STATE: trial.state,
+        "warmtune.reason": trial.reason,
+        "warmtune.origin": trial.origin,
+        "warmtune.seed": trial.seed,
+        "warmtune.seconds": trial.seconds,
+        "warmtune.recommended": "" if trial.recommended == trial.config else trial.recommended,
+    }
+    return {**_texts(shown), **write_record(trial.to_json())}
+
+
+def trial_params(config: Config) -> dict[str, str]:
+    """The configuration of a trial as MLflow parameters."""
+    return _params(config)
+
+
+def trial_points(trial: Trial, times: Iterable[float], metric: str) -> list[Point]:
+    """All metrics of all measurements of a trial; ``times`` says when each was taken."""
+    points = []
+    for measurement, time in zip(trial.measurements, times, strict=True):
+        for name, value in {**measurement.metrics, metric: measurement.value}.items():
+            points.append(Point(_name(name), value, time, measurement.step))
+    return points
+
+
+def final_points(tested: Tested, metric: str, time: float) -> list[Point]:
+    """The metrics on the test data, named ``test_…``."""
+    values = {**tested.metrics, metric: tested.value}
+    return [Point(_name(f"test_{name}"), value, time, 0) for name, value in values.items()]
+
+
+def outcome_tags(study: Study, finished: Finished | None, tested: Tested | None) -> dict[str, str]:
+    """The tags of a study's run that change while it runs, and its description."""
+    best = study.best
+    shown = {
+        "warmtune.best_trial": "" if best is None else best.id,
+        "warmtune.best_config": "" if best is None else best.recommended,
+        "warmtune.finished": finished.reason if finished else "",
+    }
+    return {**_texts(shown), NOTE: _note(study, finished, tested)}
+
+
+def _note(study: Study, finished: Finished | None, tested: Tested | None) -> str:
+    """Markdown; the UI shows the first lines of it."""
+    best, metric = study.best, study.metric.name
+    facts = [f"{len(study.trials)} trials, {finished.reason if finished else 'running'}"]
+    config = ""
+    if best is not None:
+        facts.append(f"best {metric} **{best.value:.6g}** (trial {best.id}, {best.origin})")
+        config = ", ".join(f"{name} `{value}`" for name, value in best.recommended.items())
+    if tested is not None:
+        facts.append(f"test {metric} **{tested.value:.6g}**")
+    return " · ".join(facts) + f"\n\n{config}"
+
+
+def _common_tags(study: Study) -> dict[str, object]:
+    return {
+        STUDY: study.id,
+        "warmtune.task": study.task.id,
+        "warmtune.arm": study.arm,
+        "mlflow.source.name": "tuner",
+        "mlflow.user": os.environ.get("USER", ""),
+    }
+
+
+def _texts(values: Mapping[str, object]) -> dict[str, str]:
+    present = {key: value for key, value in values.items() if value not in (None, "")}
+    return {_name(key): _text(value)[:TAG_LENGTH] for key, value in present.items()}
+
+
+def _params(values: Mapping[str, object]) -> dict[str, str]:
+    return {_name(key): _text(value)[:PARAM_LENGTH] for key, value in values.items()}
+
+
+def _text(value: object) -> str:
+    text = json.dumps(value) if isinstance(value, dict | list) else str(value)
+    return redact(text).replace("\0", "")
+
+
+def _name(text: str) -> str:
+    return re.sub(r"[^\w\-. :/]", "_", text)[:NAME_LENGTH]

@@ -1,0 +1,95 @@
+"""The journal of a study with the times at which things happened, read as it grows."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from meta.study import Study, Trial, TrialState
+from tuner.journal import (
+    Ended,
+    Entry,
+    Finished,
+    Measured,
+    Started,
+    Tested,
+    connect_readonly,
+    fold,
+    read_entries,
+    read_header,
+)
+from tuner.tracking.records import Point, final_points
+
+
+@dataclass
+class Times:
+    """When a trial started, was measured and ended, in seconds since 1970."""
+
+    started: float
+    ended: float
+    measured: list[float] = field(default_factory=list)
+
+
+class Timeline:
+    """What the journal says so far.
+
+    ``changed`` are the trials with news since somebody took them out of it; ``curve`` is the best
+    value after each trial that improved on it, ``test`` what was measured on the test data;
+    ``started`` and ``latest`` are the times of the first and the last event.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._connection = connect_readonly(directory)
+        self._study, self.header = read_header(self._connection)
+        self.trials: dict[int, Trial] = {}
+        self.times: dict[int, Times] = {}
+        self.changed: set[int] = set()
+        self.curve: list[Point] = []
+        self.test: list[Point] = []
+        self.finished: Finished | None = None
+        self.tested: Tested | None = None
+        self.started = self.latest = 0.0
+        self._sequence = 0
+
+    @property
+    def study(self) -> Study:
+        """The study as it stands."""
+        return self._study.with_trials(tuple(self.trials[id] for id in sorted(self.trials)))
+
+    def read_on(self) -> None:
+        """Take in what was appended since the last time."""
+        for entry in list(read_entries(self._connection, self._sequence)):
+            self._take(entry)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def _take(self, entry: Entry) -> None:
+        fold(self.trials, entry.event)
+        now = self.latest = entry.unix_time
+        self.started = self.started or now
+        self._sequence = entry.sequence
+        match entry.event:
+            case Started(trial):
+                self.times.setdefault(trial, Times(now, now))
+            case Measured(trial) if len(self.trials[trial].measurements) > len(
+                self.times[trial].measured
+            ):
+                self.times[trial].measured.append(now)
+            case Ended(trial):
+                self.times[trial].ended = now
+                self._extend_curve(self.trials[trial], now)
+            case Finished():
+                self.finished = entry.event
+            case Tested():
+                self.tested = entry.event
+                self.test = final_points(entry.event, self._study.metric.name, now)
+        if isinstance(entry.event, Started | Measured | Ended):
+            self.changed.add(entry.event.trial)
+
+    def _extend_curve(self, trial: Trial, now: float) -> None:
+        metric, value = self._study.metric, trial.value
+        if trial.state is not TrialState.COMPLETED or value is None:
+            return
+        if not self.curve or metric.loss(value) < metric.loss(self.curve[-1].value):
+            ended = sum(other.state is not TrialState.RUNNING for other in self.trials.values())
+            self.curve.append(Point(f"best_{metric.name}", value, now, ended))
