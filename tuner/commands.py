@@ -21,7 +21,7 @@ from tuner.errors import (
 )
 from tuner.home import default_tracking_uri, tracking_uri
 from tuner.journal import FILE_NAME
-from tuner.terminal import columns, say, say_json
+from tuner.terminal import brief, columns, say, say_json
 
 if TYPE_CHECKING:
     from tuner.tracking import PastStudies
@@ -257,7 +257,7 @@ def _trial_row(trial: Trial) -> dict[str, Any]:
         "value": trial.value,
         "from": trial.origin,
         "reason": trial.reason.partition("\n")[0],
-        "config": " ".join(f"{name}={value}" for name, value in trial.config.items()),
+        "config": " ".join(f"{name}={brief(value)}" for name, value in trial.config.items()),
     }
 
 

@@ -44,12 +44,17 @@ def printable(text: str) -> str:
 
 def columns(rows: Sequence[Sequence[object]]) -> str:
     """Rows of cells, the first the heading, as aligned lines; a long cell is cut."""
-    cells = [["" if cell is None else _cell(str(cell)) for cell in row] for row in rows]
+    cells = [["" if cell is None else _cell(brief(cell)) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = (zip(row, widths, strict=True) for row in cells)
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in line).rstrip() for line in lines
     )
+
+
+def brief(value: object) -> str:
+    """A number to six digits; anything else as it is."""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _cell(text: str) -> str:

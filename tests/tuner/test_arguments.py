@@ -26,7 +26,8 @@ def test_every_configuration_option_sets_a_known_key() -> None:
 
 
 def test_every_class_of_error_has_a_documented_exit_code() -> None:
-    codes = {kind.exit_code for kind in [TunerError, *TunerError.__subclasses__()]}
+    kinds: list[type[TunerError]] = [TunerError, *TunerError.__subclasses__()]
+    codes = {kind.exit_code for kind in kinds}
     assert codes <= set(EXIT_CODES)
 
 

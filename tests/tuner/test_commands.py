@@ -56,7 +56,7 @@ class Driver:
 def driver(monkeypatch: pytest.MonkeyPatch) -> Driver:
     stand_in = Driver()
     for name in ("tuner.driver", "tuner.plan"):
-        monkeypatch.setitem(sys.modules, name, stand_in)  # type: ignore[arg-type]
+        monkeypatch.setitem(sys.modules, name, stand_in)
     return stand_in
 
 
@@ -185,7 +185,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
         return SimpleNamespace(studies=(PAST,), refused=(Refusal("old", None, "no record"),))
 
     tracking = SimpleNamespace(read_studies=read_studies)
-    monkeypatch.setitem(sys.modules, "tuner.tracking", tracking)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "tuner.tracking", tracking)
     return read
 
 
@@ -238,7 +238,7 @@ def test_a_store_that_does_not_answer_is_told(
 def test_the_ui_is_opened_on_the_store_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[tuple[object, ...]] = []
     tracking = SimpleNamespace(open_ui=lambda *arguments: opened.append(arguments))
-    monkeypatch.setitem(sys.modules, "tuner.tracking", tracking)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "tuner.tracking", tracking)
     assert main(["ui"]) == 0
     assert main(["ui", "--tracking-uri", "http://x", "--host", "::1", "--port", "5001"]) == 0
     assert opened == [(default_tracking_uri(), "127.0.0.1", 5000), ("http://x", "::1", 5001)]

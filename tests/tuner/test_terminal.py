@@ -40,8 +40,9 @@ def test_json_is_one_object_without_passwords(capsys: pytest.CaptureFixture[str]
 
 
 def test_a_table_is_aligned_and_a_hostile_cell_is_cut() -> None:
-    text = columns([("id", "name"), (1, "x" * 1000), (None, "<script>\n\x1b")])
-    heading, long, last = text.splitlines()
+    rows = [("id", "name"), (1, "x" * 1000), (None, "<script>\n\x1b"), (2, 0.1234567)]
+    heading, long, last, number = columns(rows).splitlines()
     assert heading == "id  name"
     assert long == f"1   {'x' * MAX_CELL_CHARACTERS}"
+    assert number == "2   0.123457"
     assert last == r"    <script> \x1b"
