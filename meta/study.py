@@ -134,6 +134,11 @@ class Trial:
         return self.measurements[-1].step if self.measurements else 0
 
     @property
+    def trained_seconds(self) -> float:
+        """How long the trial had trained at its last measurement; 0 if nothing was measured."""
+        return self.measurements[-1].seconds if self.measurements else 0.0
+
+    @property
     def recommended(self) -> Config:
         """The configuration whose full training has ``value``."""
         return {**self.config, **self.measurements[-1].config} if self.measurements else self.config

@@ -3,8 +3,9 @@
 import logging
 import os
 import socket
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 
 from tuner.errors import EnvironmentFault
 from tuner.resources import Node
@@ -14,6 +15,7 @@ ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_GLOBAL_CHECKPOINT_S": "86400",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
@@ -33,17 +35,18 @@ def connected(address: str) -> Iterator[list[Node]]:
     import ray
 
     owned = not ray.is_initialized()
-    if owned:
-        _start(address)
-    try:
-        yield [
-            Node(node["Resources"].get("CPU", 0), node["Resources"].get("GPU", 0))
-            for node in ray.nodes()  # type: ignore[no-untyped-call]
-            if node["Alive"]
-        ]
-    finally:
+    with redirect_stdout(sys.stderr):  # Ray reports lost workers there, between our results
         if owned:
-            ray.shutdown()
+            _start(address)
+        try:
+            yield [
+                Node(node["Resources"].get("CPU", 0), node["Resources"].get("GPU", 0))
+                for node in ray.nodes()  # type: ignore[no-untyped-call]
+                if node["Alive"]
+            ]
+        finally:
+            if owned:
+                ray.shutdown()
 
 
 def _start(address: str) -> None:

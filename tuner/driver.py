@@ -9,20 +9,19 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from meta.study import Study
+from meta.study import Study, TrialState
 from trainables.base import Data, DataError, DataRequest, DataUnavailable
 from tuner import __version__, code
 from tuner.config import RunOptions, StudyConfig
 from tuner.errors import EnvironmentFault, NoTrialCompleted, TunerError, UsageError
-from tuner.finalize import final_fit
 from tuner.home import default_tracking_uri, home
 from tuner.journal import Journal
 from tuner.past import Past, read_past
 from tuner.progress import announce, shown
 from tuner.rundir import RunLock, new_directory, write_status
+from tuner.session import session
 from tuner.summary import Report
 from tuner.tracking import Projector
-from tuner.trials import run_trials, trial_setting
 
 PACKAGES = ("ray", "optuna", "mlflow", "xgboost", "lightgbm", "scikit-learn", "numpy")
 CATCH_UP_SECONDS = 30.0
@@ -111,15 +110,8 @@ def _carry_on(journal: Journal, config: StudyConfig, options: RunOptions, data: 
     projector.start()
     try:
         with _status(directory):
-            if journal.finished is None:
-                with shown(journal, config.budget.trials, options.quiet):
-                    run_trials(journal, config, options.address, data.payload)
-            best = journal.study.best
-            if best is None:
-                raise NoTrialCompleted(*_why_none_completed(journal.study))
-            if options.finalize and journal.tested is None:
-                setting = trial_setting(config, directory)
-                journal.append(final_fit(setting, data.payload, best.recommended, config.seed))
+            if journal.finished is None or (options.finalize and journal.tested is None):
+                _work(journal, config, options, data.payload)
             assert journal.finished is not None
     finally:
         projector.finish(CATCH_UP_SECONDS)
@@ -131,18 +123,34 @@ def _carry_on(journal: Journal, config: StudyConfig, options: RunOptions, data: 
         directory=directory,
         tracking_uri=uri,
         tracking_problem=projector.problem,
-        seconds=journal.elapsed_seconds,
+        seconds=journal.last_seconds,
         synthetic=config.synthetic,
     )
 
 
+def _work(journal: Journal, config: StudyConfig, options: RunOptions, payload: object) -> None:
+    with session(journal, config, options.address, payload) as at_work:
+        from tuner.finalize import final_fit
+        from tuner.trials import run_trials
+
+        if journal.finished is None:
+            with shown(journal, config.budget.trials, options.quiet):
+                run_trials(at_work)
+        best = journal.study.best
+        if best is None:
+            raise NoTrialCompleted(*_why_none_completed(journal.study))
+        if options.finalize:
+            journal.append(final_fit(at_work, best))
+
+
 def _why_none_completed(study: Study) -> list[str]:
-    """One line for each different reason, the most frequent first."""
-    reasons = Counter(trial.reason.split("\n")[0] or trial.state.lower() for trial in study.trials)
+    """One line for each different reason of a failure, the most frequent first."""
+    failed = [t for t in study.trials if t.state in (TrialState.FAILED, TrialState.DIVERGED)]
+    if not failed:
+        return ["no trial completed: the budget was spent before. Give it more time or trials."]
+    reasons = Counter(trial.reason.split("\n")[0] for trial in failed)
     advice = "Mend the trainable or the space, then start a new study."
-    return [
-        f"no trial completed: {why} ({n} times). {advice}" for why, n in reasons.most_common()
-    ] or [f"no trial completed: none was started. {advice}"]
+    return [f"no trial completed: {why} ({n} times). {advice}" for why, n in reasons.most_common()]
 
 
 @contextmanager

@@ -5,28 +5,44 @@ Only here is the test set touched, and once.
 
 from dataclasses import replace
 
-from meta.space import Config
-from meta.study import TrialState
-from tuner.context import Batch, TrialContext, TrialSetting, run
+import ray
+
+from meta.study import Trial, TrialState
+from tuner.context import Batch
 from tuner.errors import NoTrialCompleted
 from tuner.journal import Tested
+from tuner.session import Session
+from tuner.worker import run_final_fit
+
+POLL_SECONDS = 0.2
 
 
-def final_fit(setting: TrialSetting, data: object, config: Config, seed: int) -> Tested:
-    """Train ``config`` and measure it on the test data.
+def final_fit(session: Session, best: Trial) -> Tested:
+    """Train what ``best`` recommends in a worker and measure it on the test data.
 
-    Raises ``NoTrialCompleted`` if this training fails, which the search's did not.
+    Raises ``NoTrialCompleted`` if this training fails, which the search's did not, and
+    ``Interrupted`` after a signal.
     """
-    batches: list[Batch] = []
-    context = TrialContext(
-        replace(setting, rungs=()), "final", seed, data, batches.append, final=True
+    setting, allotment = replace(session.setting, rungs=()), session.allotment
+    task = ray.remote(run_final_fit).options(
+        num_cpus=allotment.cpu, num_gpus=allotment.gpu, max_retries=0
     )
-    run(setting, context, config)
+    fitting = task.remote(setting, session.data, best.recommended, session.config.seed)
+    while not ray.wait([fitting], timeout=POLL_SECONDS)[0]:
+        session.heed_signals()
+    try:
+        batches: list[Batch] = ray.get(fitting)
+    except ray.exceptions.RayError:
+        raise _failed("its worker process died") from None
     state, reason, seconds = batches[-1]["ended"]
     if state != TrialState.COMPLETED:
-        raise NoTrialCompleted(
-            f"final fit: {reason.splitlines()[0]}. The search's results are kept: `tuner resume`"
-            " tries again, --no-finalize goes without."
-        )
+        raise _failed(reason.splitlines()[0])
     last = [fields for batch in batches for fields in batch["measurements"]][-1]
-    return Tested(config, last["value"], last["metrics"], seconds)
+    return Tested(best.recommended, last["value"], last["metrics"], seconds)
+
+
+def _failed(reason: str) -> NoTrialCompleted:
+    return NoTrialCompleted(
+        f"final fit: {reason}. The search's results are kept: `tuner resume` tries again,"
+        " --no-finalize goes without."
+    )

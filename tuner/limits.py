@@ -1,8 +1,6 @@
 """When a study ends before its last trial: time, GPU-hours, failures in a row, a signal."""
 
-import os
 import signal
-from types import FrameType, TracebackType
 from typing import Any
 
 from ray.tune.stopper import Stopper
@@ -10,35 +8,9 @@ from ray.tune.stopper import Stopper
 from meta.study import Trial, TrialState
 from tuner.config import Budget
 from tuner.journal import Ended, Event, Journal, Measured
+from tuner.signals import Signals
 
 FAILURES_IN_A_ROW = 5
-
-
-class Signals:
-    """Turns the first Ctrl-C or SIGTERM into a wish to stop, and the second into a stop at once."""
-
-    def __init__(self) -> None:
-        self.received: int | None = None
-
-    def __enter__(self) -> "Signals":
-        """Take over both signals; only possible in the main thread."""
-        self._before = {n: signal.signal(n, self._handle) for n in (signal.SIGINT, signal.SIGTERM)}
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Give the signals back."""
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.received is not None:
-            os._exit(128 + number)
-        self.received = number
 
 
 class Limits(Stopper):

@@ -1,4 +1,4 @@
-"""Runs one trial inside a Ray actor that serves many, one after the other.
+"""Runs trials inside Ray's processes, many in one actor, one after the other.
 
 The last batch of a trial carries its end and ``done``: a trial that raises, diverges or reports
 nothing is a result like any other, and its actor stays in use.
@@ -14,8 +14,11 @@ import numpy
 import ray
 import ray.tune
 
+from meta.space import Config
 from tuner import context
 from tuner.context import Batch, TrialContext, TrialSetting
+
+FINAL_FIT = "final"
 
 
 @lru_cache(maxsize=1)
@@ -29,12 +32,25 @@ def _send(batch: Batch) -> None:
     ray.tune.report({**batch, "done": batch["ended"] is not None})
 
 
-def run_trial(setting: TrialSetting, data: "ray.ObjectRef[Any]", config: dict[str, Any]) -> None:
-    """Run the trial that ``tuner.search`` handed out as ``config``."""
+def _prepare(setting: TrialSetting, seed: int) -> None:
     if setting.code and str(setting.code) not in sys.path:
         sys.path.insert(0, str(setting.code))
     os.environ["OMP_NUM_THREADS"] = str(setting.threads)
-    random.seed(config["seed"])
-    numpy.random.seed(config["seed"])
+    random.seed(seed)
+    numpy.random.seed(seed)
+
+
+def run_trial(setting: TrialSetting, data: "ray.ObjectRef[Any]", config: dict[str, Any]) -> None:
+    """Run the trial that ``tuner.search`` handed out as ``config``."""
+    _prepare(setting, config["seed"])
     trial = TrialContext(setting, config["trial"], config["seed"], _fetch(data), _send)
     context.run(setting, trial, config["params"])
+
+
+def run_final_fit(setting: TrialSetting, data: object, config: Config, seed: int) -> list[Batch]:
+    """Train once more for the test, and return all that was reported; Ray resolves ``data``."""
+    _prepare(setting, seed)
+    batches: list[Batch] = []
+    trial = TrialContext(setting, FINAL_FIT, seed, data, batches.append, final=True)
+    context.run(setting, trial, config)
+    return batches

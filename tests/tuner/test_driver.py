@@ -132,18 +132,22 @@ def test_a_trial_that_goes_wrong_is_data_and_the_others_go_on(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["kill", "exit"])
-def test_a_worker_that_dies_is_tried_again_then_fails(config: StudyConfig, mode: str) -> None:
+def test_a_worker_that_dies_is_tried_again_then_fails(
+    config: StudyConfig, mode: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     one = replace(config, budget=Budget(trials=3, max_steps=9, grace_steps=9))
     study = run(with_mode(one, "ok", mode, trials=3), QUIET).study
     assert all("died twice" in t.reason for t in by_mode(study, mode))
     assert {t.state for t in by_mode(study, mode)} <= {TrialState.FAILED}
     assert {t.state for t in by_mode(study, "ok")} <= {TrialState.COMPLETED}
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.slow
 def test_a_worker_that_dies_once_goes_on_from_its_checkpoint(config: StudyConfig) -> None:
     two = replace(config, budget=Budget(trials=2, max_steps=9, grace_steps=9))
-    study = run(with_mode(two, "kill_once", "ok", trials=2), QUIET).study
+    unfinal = replace(QUIET, finalize=False)
+    study = run(with_mode(two, "kill_once", "ok", trials=2), unfinal).study
     assert all(t.state is TrialState.COMPLETED and t.step == 9 for t in study.trials)
 
 

@@ -1,40 +1,56 @@
 """The final fit: the only training that sees the test data."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import numpy
 import pytest
 
-from tests.tuner.studies import METRIC
+from meta.space import Config
+from meta.study import Measurement, Metric, Task, Trial, TrialState
+from tests.tuner.studies import METRIC, SPACE, journal
 from trainables import tabular
 from trainables.base import DataRequest
-from tuner.context import TrialSetting
+from tuner.config import Resources, StudyConfig
 from tuner.errors import NoTrialCompleted
 from tuner.finalize import final_fit
+from tuner.journal import Tested as Outcome
+from tuner.session import session
 
-CONFIG = {"learning_rate": 0.1, "max_depth": 3, "n_estimators": 100, "subsample": 1.0}
+pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_cluster")]
+
+TOY = StudyConfig(Task("toy", "curve"), "toy", METRIC, SPACE, resources=Resources(gpu=0))
+TREES = {"learning_rate": 0.1, "max_depth": 3, "n_estimators": 800, "subsample": 1.0}
 
 
-def setting(tmp_path: Path, trainable: str, model: str = "") -> TrialSetting:
-    return TrialSetting(trainable, model, METRIC, 10, (1, 3, 9), tmp_path / "checkpoints")
+def fit(folder: Path, config: StudyConfig, best: Config, payload: Any = None) -> Outcome:
+    """The final fit of a trial that was best with ``n_estimators`` cut to 100."""
+    cut: Config = {"n_estimators": 100} if "n_estimators" in best else {}
+    trial = Trial(0, best, TrialState.COMPLETED, (Measurement(9, 0.5, 1.0, {}, cut),))
+    with session(journal(folder), config, "local", payload) as at_work:
+        return final_fit(at_work, trial)
 
 
 def test_the_last_value_counts_and_no_rung_interrupts(tmp_path: Path) -> None:
-    tested = final_fit(setting(tmp_path, "toy"), None, {"x": 0.3, "y": 0.7}, seed=1)
-    assert tested.value == pytest.approx(numpy.exp(-5))
+    tested = fit(tmp_path, TOY, {"x": 0.3, "y": 0.7})
+    assert tested.value == pytest.approx(2.718281828**-5)
     assert tested.config == {"x": 0.3, "y": 0.7}
 
 
-def test_a_final_fit_that_fails_says_why(tmp_path: Path) -> None:
-    with pytest.raises(NoTrialCompleted, match=r"final fit: RuntimeError.*--no-finalize"):
-        final_fit(setting(tmp_path, "toy"), None, {"mode": "raise"}, seed=1)
+@pytest.mark.parametrize(("mode", "reason"), [("raise", "RuntimeError"), ("kill", "process died")])
+def test_a_final_fit_that_fails_says_why(tmp_path: Path, mode: str, reason: str) -> None:
+    with pytest.raises(NoTrialCompleted, match=f"final fit: .*{reason}.*--no-finalize"):
+        fit(tmp_path, TOY, {"x": 0.3, "mode": mode})
 
 
-def test_the_test_value_is_measured_on_the_test_rows(tmp_path: Path) -> None:
+def test_it_trains_what_was_recommended_and_measures_on_the_test_rows(tmp_path: Path) -> None:
     data = tabular.load(DataRequest("diabetes", 0)).payload
-    metric = METRIC.__class__("rmse", "min", 0.0)
-    where = TrialSetting("tabular", "xgboost", metric, 10, (), tmp_path / "checkpoints")
-    before = final_fit(where, data, CONFIG, seed=1)
+    config = replace(
+        TOY, task=Task("diabetes", "xgboost"), trainable="tabular", metric=Metric("rmse", "min")
+    )
+    tested = fit(tmp_path, config, TREES, data)
+    assert tested.config == {**TREES, "n_estimators": 100}
+    assert tested.metrics["rounds"] == 100
+    assert tested.metrics["rmse"] == tested.value
     truth = data.y[data.test]
-    assert before.metrics["rmse"] == before.value
-    assert 0.5 * truth.std() < before.value < 1.2 * truth.std()
+    assert 0.5 * truth.std() < tested.value < 1.2 * truth.std()

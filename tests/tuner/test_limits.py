@@ -1,9 +1,5 @@
 """When a study ends before its last trial."""
 
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +8,8 @@ from meta.study import TrialState
 from tests.tuner.studies import journal, trial
 from tuner.config import Budget
 from tuner.journal import Ended, Journal, Started
-from tuner.limits import Limits, Signals
+from tuner.limits import Limits
+from tuner.signals import Signals
 
 FAILED = TrialState.FAILED
 
@@ -69,22 +66,3 @@ def test_time_counts_from_the_first_result_and_over_a_resume(tmp_path: Path) -> 
     assert watch.reason == "time budget of 1e-09 s spent"
     log.close()
     assert limits(Journal.open(tmp_path), Budget(time_seconds=1e-9)).stop_all()
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_asks_to_stop_and_gives_the_handler_back(number: int, tmp_path: Path) -> None:
-    before = signal.getsignal(number)
-    with Signals() as signals:
-        watch = Limits(journal(tmp_path), Budget(), 0.0, signals)
-        os.kill(os.getpid(), number)
-        assert watch.stop_all()
-        assert watch.reason == f"interrupted by {signal.Signals(number).name}"
-    assert signal.getsignal(number) is before
-
-
-def test_a_second_signal_stops_at_once() -> None:
-    code = "import os, signal; from tuner.limits import Signals\nwith Signals():\n" + (
-        "  for _ in range(2): os.kill(os.getpid(), signal.SIGTERM)\n  print('still here')"
-    )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert (run.returncode, run.stdout) == (143, "")
