@@ -1,4 +1,5 @@
 import json
+import os
 import re
 import shutil
 import socket
@@ -116,6 +117,13 @@ def test_a_full_disk_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not disk.ok
     assert disk.detail.endswith("0.0 GB free")
     assert "TUNER_HOME" in disk.remedy
+
+
+def test_a_home_that_cannot_be_written_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    disk = found("disk")
+    assert not disk.ok
+    assert disk.detail.endswith("not writable")
 
 
 def test_data_are_located_where_a_run_would_take_them(shared_dir: Path) -> None:
