@@ -4,6 +4,7 @@ import re
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from meta.study import Study, Trial
@@ -199,7 +200,10 @@ def _doctor(arguments: Namespace) -> None:
 
 
 def _history_list(arguments: Namespace) -> None:
-    rows = [_study_row(study) for study in _past(arguments).studies]
+    past = _past(arguments)
+    rows = [
+        {**_study_row(study), "started": _date(past.started[study.id])} for study in past.studies
+    ]
     _present(arguments, "studies", rows)
 
 
@@ -247,6 +251,10 @@ def _study_row(study: Study) -> dict[str, Any]:
         "metric": study.metric.name,
         "best": None if study.best is None else study.best.value,
     }
+
+
+def _date(unix_seconds: float) -> str:
+    return datetime.fromtimestamp(unix_seconds).isoformat(" ", "minutes")
 
 
 def _trial_row(trial: Trial) -> dict[str, Any]:

@@ -3,6 +3,7 @@ import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -170,6 +171,7 @@ def test_the_tasks_are_listed_with_where_their_data_are(said: Read) -> None:
 METRIC, SPACE = Metric("value", "min", 0), SearchSpace({"x": Float(0, 1)})
 DONE = Trial(3, {"x": 0.5}, TrialState.COMPLETED, (Measurement(9, 0.25, 1.0),), "", "tpe", 1, 1.0)
 FAILED = Trial(4, {"x": 0.1}, TrialState.FAILED, (), "boom\nline", "default")
+NOON = datetime(2026, 5, 17, 12, 0, 30).timestamp()
 PAST = Study("abc", Task("toy", "curve"), SPACE, METRIC, 7, "warm", (DONE, FAILED))
 
 
@@ -182,7 +184,8 @@ def store(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
         read.append((uri, experiment))
         if "gone" in uri:
             raise EnvironmentFault("no answer")
-        return SimpleNamespace(studies=(PAST,), refused=(Refusal("old", None, "no record"),))
+        refused = (Refusal("old", None, "no record"),)
+        return SimpleNamespace(studies=(PAST,), refused=refused, started={"abc": NOON})
 
     tracking = SimpleNamespace(read_studies=read_studies)
     monkeypatch.setitem(sys.modules, "tuner.tracking", tracking)
@@ -202,7 +205,7 @@ def test_past_studies_are_listed(store: list[tuple[str, str]], said: Read) -> No
     assert store == [(default_tracking_uri(), "warmtune")]
     assert main(["history", "list", "--tracking-uri", "http://x", "--experiment", "mine"]) == 0
     assert store[1] == ("http://x", "mine")
-    assert "abc    toy-curve  warm  7     2       value   0.25" in said()[0]
+    assert "abc    toy-curve  warm  7     2       value   0.25  2026-05-17 12:00" in said()[0]
 
 
 def test_a_past_study_is_shown_with_its_trials(store: list[tuple[str, str]], said: Read) -> None:

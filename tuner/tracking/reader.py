@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from threading import Thread
 from typing import TYPE_CHECKING, TypeVar
@@ -25,10 +25,14 @@ MOST_RUNS = 100_000
 
 @dataclass(frozen=True)
 class PastStudies:
-    """The studies found, newest first, and what of them could not be read."""
+    """The studies found, newest first, and what of them could not be read.
+
+    ``started`` are the Unix times in seconds at which they began, by study id.
+    """
 
     studies: tuple[Study, ...] = ()
     refused: tuple[Refusal, ...] = ()
+    started: dict[str, float] = field(default_factory=dict)
 
 
 def read_studies(uri: str, experiment: str) -> PastStudies:
@@ -71,12 +75,14 @@ def _rebuild(runs: "Iterable[Run]") -> PastStudies:
     studies: dict[str, Study] = {}
     trials: dict[str, dict[int, Trial]] = defaultdict(dict)
     refused: list[Refusal] = []
+    started: dict[str, float] = {}
     for run in runs:
         tags = run.data.tags
         id, trial_tag = tags[STUDY], tags.get(TRIAL)
         try:
             if trial_tag is None:
                 studies.setdefault(id, _study(tags))
+                started.setdefault(id, run.info.start_time / 1000)
             else:
                 trial = Trial.from_json(read_record(tags))
                 if trials[id].get(trial.id, trial).state in (TrialState.RUNNING, trial.state):
@@ -89,7 +95,7 @@ def _rebuild(runs: "Iterable[Run]") -> PastStudies:
         study.with_trials(tuple(trials[id][number] for number in sorted(trials[id])))
         for id, study in studies.items()
     )
-    return PastStudies(tuple(whole), tuple(refused))
+    return PastStudies(tuple(whole), tuple(refused), started)
 
 
 def _study(tags: dict[str, str]) -> Study:
