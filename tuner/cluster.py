@@ -22,6 +22,8 @@ ENVIRONMENT = {
 }
 """Ray writes no state of its own: the journal is what a resume reads."""
 
+KNOCK_SECONDS = 3.0
+
 
 @contextmanager
 def connected(address: str) -> Iterator[list[Node]]:
@@ -53,7 +55,7 @@ def _start(address: str) -> None:
     import ray
 
     target = os.environ.get("RAY_ADDRESS", "local") if address == "auto" else address
-    _refuse_client(target)
+    _knock(target)
     try:
         ray.init(
             address=target,
@@ -65,20 +67,28 @@ def _start(address: str) -> None:
         raise EnvironmentFault(_explain(target, error)) from None
 
 
-def _refuse_client(target: str) -> None:
-    if not target.startswith("ray://"):
+def _knock(target: str) -> None:
+    """Find out in a moment what Ray takes half a minute to give up."""
+    host, colon, port = target.removeprefix("ray://").rpartition(":")
+    if not colon:
         return
-    host = target.removeprefix("ray://").rpartition(":")[0]
     try:
-        socket.getaddrinfo(host, None)
-    except socket.gaierror:
+        socket.create_connection((host, int(port)), KNOCK_SECONDS).close()
+    except OSError as error:
+        reason = "name unknown" if isinstance(error, socket.gaierror) else error.strerror or error
+        raise EnvironmentFault(_unreachable(target, str(reason))) from None
+    if target.startswith("ray://"):
         raise EnvironmentFault(
-            f"--address {target}: cannot reach Ray: name unknown. Start it with `ray start --head`,"
-            " or use --address local."
-        ) from None
-    raise EnvironmentFault(
-        f"--address {target}: a study keeps its journal beside its driver, which must run in the"
-        f" cluster. Use `ray job submit --address http://{host}:8265 -- python -m tuner run …`."
+            f"--address {target}: a study keeps its journal beside its driver, which must run in"
+            f" the cluster. Use `ray job submit --address http://{host}:8265 -- python -m tuner"
+            " run …`."
+        )
+
+
+def _unreachable(target: str, reason: str) -> str:
+    return (
+        f"--address {target}: cannot reach Ray ({reason}). Start it with `ray start --head`, or use"
+        " --address local."
     )
 
 
@@ -94,7 +104,4 @@ def _explain(target: str, error: Exception) -> str:
             f"--address {target}: its Ray differs from the one here ({text.splitlines()[0]})."
             " Install the same version on both."
         )
-    return (
-        f"--address {target}: cannot reach Ray ({text.splitlines()[0] if text else error!r})."
-        " Start it with `ray start --head`, or use --address local."
-    )
+    return _unreachable(target, text.splitlines()[0] if text else repr(error))

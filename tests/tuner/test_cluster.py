@@ -1,0 +1,64 @@
+"""Reaching Ray, and what is said when it cannot be reached."""
+
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tuner.cluster import _explain, connected
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A port on which something listens that is no Ray."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def why_refused(address: str) -> str:
+    """What a process without a Ray of its own is told."""
+    code = f"from tuner.cluster import connected\nwith connected({address!r}): pass"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    return run.stderr.splitlines()[-1]
+
+
+def test_an_unknown_name_is_told_at_once() -> None:
+    told = why_refused("ray://nohost.invalid:10001")
+    assert "cannot reach Ray (name unknown). Start it with `ray start --head`" in told
+
+
+def test_a_closed_port_is_told_at_once() -> None:
+    assert "127.0.0.1:1: cannot reach Ray (Connection refused)" in why_refused("127.0.0.1:1")
+
+
+def test_rays_client_cannot_run_a_study(port: int) -> None:
+    told = why_refused(f"ray://127.0.0.1:{port}")
+    assert "Use `ray job submit --address http://127.0.0.1:8265 -- python -m tuner run" in told
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (ConnectionError("401 Missing authentication token"), "Set RAY_AUTH_MODE=token and"),
+        (RuntimeError("Version mismatch: The cluster was started with\nRay: 2.55"), "differs"),
+        (ConnectionError("refused"), r"cannot reach Ray \(refused\)"),
+        (TimeoutError(), "cannot reach Ray"),
+    ],
+)
+def test_each_way_to_fail_has_its_way_out(error: Exception, message: str) -> None:
+    assert re.search(message, _explain("host:6379", error))
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray_cluster")
+def test_a_running_ray_is_used_and_left_running(capsys: pytest.CaptureFixture[str]) -> None:
+    import ray
+
+    with connected("local") as nodes:
+        print("from a library")
+        assert [node.cpus for node in nodes] == [2]
+    assert ray.is_initialized()
+    assert capsys.readouterr() == ("", "from a library\n")
