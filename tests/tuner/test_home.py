@@ -56,7 +56,7 @@ def test_a_relative_store_is_made_absolute(monkeypatch: pytest.MonkeyPatch, tmp_
     ],
 )
 def test_other_stores_are_refused_without_telling_a_password(uri: str, problem: str) -> None:
-    with pytest.raises(ValueError, match="(Use|Write e.g.) ") as caught:
+    with pytest.raises(ValueError, match=r"(Use|Write e\.g\.) ") as caught:
         tracking_uri(uri)
     assert problem in str(caught.value)
     assert "secret" not in str(caught.value)
