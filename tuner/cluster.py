@@ -104,4 +104,9 @@ def _explain(target: str, error: Exception) -> str:
             f"--address {target}: its Ray differs from the one here ({text.splitlines()[0]})."
             " Install the same version on both."
         )
-    return _unreachable(target, text.splitlines()[0] if text else repr(error))
+    reason = text.splitlines()[0] if text else repr(error)
+    return (
+        f"--address {target}: something answers there, but cannot be joined as a Ray ({reason})."
+        " If it is one that asks for a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN or"
+        " RAY_AUTH_TOKEN_PATH."
+    )
