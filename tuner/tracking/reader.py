@@ -1,7 +1,7 @@
 """Reads past studies back from MLflow, from their records alone, in a few calls."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from itertools import islice
@@ -49,8 +49,11 @@ def read_studies(uri: str, experiment: str) -> PastStudies:
         found = _first_answer(lambda: client.get_experiment_by_name(experiment))
         if found is None or found.lifecycle_stage == "deleted":
             return PastStudies()
+        gathered = _Gathered()
         ours = find_runs(client, found.experiment_id, f"tags.`{STUDY}` != ''")
-        return _rebuild(islice(ours, MOST_RUNS))
+        for run in islice(ours, MOST_RUNS):
+            gathered.take(run)
+        return gathered.past()
     except TimeoutError:
         raise StoreUnavailable(f"no answer within {FIRST_ANSWER_SECONDS:g} s") from None
     except Exception as error:
@@ -71,31 +74,43 @@ def _first_answer(call: Callable[[], Result]) -> Result:
     return answer.result(FIRST_ANSWER_SECONDS)
 
 
-def _rebuild(runs: "Iterable[Run]") -> PastStudies:
-    studies: dict[str, Study] = {}
-    trials: dict[str, dict[int, Trial]] = defaultdict(dict)
-    refused: list[Refusal] = []
-    started: dict[str, float] = {}
-    for run in runs:
+class _Gathered:
+    """What the runs read so far hold."""
+
+    def __init__(self) -> None:
+        self._studies: dict[str, Study] = {}
+        self._trials: dict[str, dict[int, Trial]] = defaultdict(dict)
+        self._refused: list[Refusal] = []
+        self._started: dict[str, float] = {}
+
+    def take(self, run: "Run") -> None:
+        """Read the record of a run; refuse it if that cannot be read."""
         tags = run.data.tags
         id, trial_tag = tags[STUDY], tags.get(TRIAL)
         try:
             if trial_tag is None:
-                studies.setdefault(id, _study(tags))
-                started.setdefault(id, run.info.start_time / 1000)
+                self._studies.setdefault(id, _study(tags))
+                self._started.setdefault(id, run.info.start_time / 1000)
             else:
-                trial = Trial.from_json(read_record(tags))
-                if trials[id].get(trial.id, trial).state in (TrialState.RUNNING, trial.state):
-                    trials[id][trial.id] = trial
+                self._take_trial(self._trials[id], Trial.from_json(read_record(tags)))
         except MALFORMED as error:
             number = int(trial_tag) if trial_tag and trial_tag.isdecimal() else None
             why = f"its record in MLflow is unreadable: {error!r}"
-            refused.append(Refusal(id, number, why[:REASON_LENGTH]))
-    whole = (
-        study.with_trials(tuple(trials[id][number] for number in sorted(trials[id])))
-        for id, study in studies.items()
-    )
-    return PastStudies(tuple(whole), tuple(refused), started)
+            self._refused.append(Refusal(id, number, why[:REASON_LENGTH]))
+
+    def past(self) -> PastStudies:
+        """The studies with their trials; trials without a study are those of a deleted one."""
+        whole = (
+            study.with_trials(tuple(self._trials[id][n] for n in sorted(self._trials[id])))
+            for id, study in self._studies.items()
+        )
+        return PastStudies(tuple(whole), tuple(self._refused), self._started)
+
+    @staticmethod
+    def _take_trial(trials: dict[int, Trial], trial: Trial) -> None:
+        """Of a trial that is there twice, keep the run in which it ended."""
+        if trial.id not in trials or trials[trial.id].state is TrialState.RUNNING:
+            trials[trial.id] = trial
 
 
 def _study(tags: dict[str, str]) -> Study:
