@@ -1,4 +1,6 @@
-# make demo | test | check | lock | lowest, and for PyTorch without CUDA e.g. make demo TORCH=cpu
+# demo    set up an environment and tune a model        test    set up and run the tests
+# check   style, types, docs in step with the code       lock    renew constraints.txt
+# lowest  the tests with the oldest versions admitted    TORCH=cpu  PyTorch without CUDA
 
 TORCH  ?=
 VENV   ?= .venv$(addprefix -,$(TORCH))
@@ -21,6 +23,7 @@ check: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	$(VENV)/bin/python -m docs.generate --check
 
 # The newest versions of everything, for all platforms and both Python versions.
 lock: $(VENV)/bin/uv

@@ -1,5 +1,6 @@
 """What all tests share: a state of their own, and the data that lie beside the checkout."""
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +12,10 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_outside_service() -> Iterator[None]:
-    """No test reaches the MLflow server or the Ray cluster of whoever runs it."""
+    """No test reaches the server, the cluster or the data of whoever runs it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        patch.delenv("RAY_ADDRESS", raising=False)
+        for name in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS", "TUNER_DATA"):
+            patch.delenv(name, raising=False)
         yield
 
 
@@ -38,9 +39,6 @@ def shared_dir() -> Path:
 @pytest.fixture(scope="session")
 def ray_cluster() -> Iterator[None]:
     """One Ray of two CPUs for the whole session; the driver uses it and leaves it running."""
-    import logging
-    import os
-
     import ray
 
     from tuner.cluster import ENVIRONMENT

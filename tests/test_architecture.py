@@ -7,17 +7,12 @@ must find nothing, and about a small source that breaks it, where it must not be
 import ast
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatch
-from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-PACKAGES = ("meta", "trainables", "tuner")
-AROUND = ("tests", "benchmarks", "docs")
+from tests.sources import AROUND, PACKAGES, Module, read_house
 
 META_MAY_IMPORT = {*sys.stdlib_module_names, "numpy", "scipy", "meta"}
 TRAINABLES_MUST_NOT_IMPORT = {"ray", "optuna", "mlflow", "meta", "tuner"}
@@ -41,75 +36,7 @@ EMPTY_WORDS = {"util", "utils", "helper", "helpers", "common", "misc", "manager"
 LONGEST_FILE = 300
 
 
-@dataclass(frozen=True)
-class Module:
-    """A parsed source file under its dotted name."""
-
-    name: str
-    source: str
-
-    @cached_property
-    def nodes(self) -> list[ast.AST]:
-        return list(ast.walk(ast.parse(self.source)))
-
-    @property
-    def package(self) -> str:
-        return self.name.partition(".")[0]
-
-    @cached_property
-    def imports(self) -> list[tuple[int, str]]:
-        """Line and dotted name of every import, at the top or inside a function."""
-        return [found for node in self.nodes for found in _imported(node)]
-
-    @cached_property
-    def typing_lines(self) -> set[int]:
-        """The lines that only a type checker reads."""
-        blocks = [
-            range(node.lineno, (node.end_lineno or 0) + 1)
-            for node in self.nodes
-            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        ]
-        return {line for block in blocks for line in block}
-
-    @cached_property
-    def aliases(self) -> dict[str, str]:
-        """What a name that an import binds stands for."""
-        bound: dict[str, str] = {}
-        for node in self.nodes:
-            if isinstance(node, ast.Import):
-                bound |= {alias.asname: alias.name for alias in node.names if alias.asname}
-            elif isinstance(node, ast.ImportFrom):
-                bound |= {a.asname or a.name: f"{node.module}.{a.name}" for a in node.names}
-        return bound
-
-    def dotted(self, node: ast.expr) -> str:
-        """The full name of what is called, as ``pickle.loads`` for ``p.loads``."""
-        match node:
-            case ast.Name(name):
-                return self.aliases.get(name, name)
-            case ast.Attribute(value, name):
-                return f"{self.dotted(value)}.{name}"
-        return "?"
-
-
 Faults = Iterator[str]
-
-
-def _imported(node: ast.AST) -> Iterator[tuple[int, str]]:
-    match node:
-        case ast.Import(names):
-            yield from ((node.lineno, alias.name) for alias in names)
-        case ast.ImportFrom(module, names, level):
-            start = f"{'.' * level}{module or ''}"
-            yield from ((node.lineno, f"{start}.{alias.name}") for alias in names)
-        case ast.Call(ast.Name("import_module") | ast.Attribute(_, "import_module"), [first, *_]):
-            if isinstance(first, ast.Constant):
-                yield node.lineno, str(first.value)
-
-
-def _file_to_module(path: Path) -> Module:
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    return Module(".".join(part for part in parts if part != "__init__"), path.read_text("utf-8"))
 
 
 def floor_faults(modules: Iterable[Module]) -> Faults:
@@ -263,8 +190,7 @@ ALLOWED = {
 
 @pytest.fixture(scope="module")
 def house() -> list[Module]:
-    files = [file for folder in (*PACKAGES, *AROUND) for file in (ROOT / folder).rglob("*.py")]
-    return [_file_to_module(file) for file in sorted(files)]
+    return read_house()
 
 
 @pytest.mark.parametrize("rule", dict.fromkeys(rule for rule, _ in BREACHES))
