@@ -82,6 +82,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 }
 
 STUDY = ("--baseline", *CONFIG_OPTIONS, "--set", "--synthetic", "--history", "--no-history")
+REPEATED_OPTIONS = (*CONFIG_OPTIONS, "--set", "--synthetic", "--data-dir", "--allow-code")
+"""Options that two runs must share to be a pair."""
 PLACE = ("--data-dir", "--address", "--allow-code", "--json")
 STORE = ("--tracking-uri", "--experiment")
 RUN = ("--no-finalize", "--quiet")
@@ -136,12 +138,12 @@ class Parser(argparse.ArgumentParser):
 
 
 class _Version(argparse.Action):
-    """Looks the version up only when it is asked for."""
+    """Prints the version of the code that runs, installed or not."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        from importlib.metadata import version
+        from tuner import __version__
 
-        print(f"warmtune {version('warmtune')}")
+        print(f"warmtune {__version__}")
         parser.exit()
 
 

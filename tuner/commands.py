@@ -1,6 +1,5 @@
 """The commands: each reads its arguments, calls, and says what came of it."""
 
-import re
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -8,26 +7,20 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from meta.study import Study, Trial
-from tuner import tasks
-from tuner.arguments import CONFIG_OPTIONS
 from tuner.catalogue import configs, whereabouts
 from tuner.config import RunOptions, StudyConfig
-from tuner.config_reader import Override, load
 from tuner.errors import (
     EnvironmentFault,
     NoTrialCompleted,
     RunDirectoryError,
     UsageError,
-    gathering,
 )
-from tuner.home import default_tracking_uri, tracking_uri
 from tuner.journal import FILE_NAME
+from tuner.request import Asked, asked_studies, read_options, read_store
 from tuner.terminal import brief, columns, say, say_json
 
 if TYPE_CHECKING:
     from tuner.tracking import PastStudies
-
-ADDRESS = re.compile(r"auto|local|(ray://)?[^/:\s]+:[0-9]{1,5}")
 
 
 class Result(Protocol):
@@ -41,45 +34,43 @@ class Result(Protocol):
 
 
 def _run(arguments: Namespace) -> None:
-    configs, options = _read_studies(arguments)
+    studies = asked_studies(arguments)
     from tuner.driver import run
 
-    _each(configs, options, run)
+    _each(studies, run, arguments.json)
 
 
 def _plan(arguments: Namespace) -> None:
-    configs, options = _read_studies(arguments)
+    studies = asked_studies(arguments)
     from tuner.plan import plan
 
-    _each(configs, options, plan)
+    _each(studies, plan, arguments.json)
 
 
 def _each(
-    configs: Sequence[StudyConfig],
-    options: RunOptions,
-    do: Callable[[StudyConfig, RunOptions], Result],
+    studies: Sequence[Asked], do: Callable[[StudyConfig, RunOptions], Result], as_json: bool
 ) -> None:
     """One study after the other; one in which no trial completes does not keep the rest."""
     results: list[Result] = []
     faults: list[str] = []
-    for config in configs:
+    for config, options in studies:
         try:
             results.append(do(config, options))
         except NoTrialCompleted as error:
             faults += error.faults
             continue
-        if not options.json:
+        if not as_json:
             say(results[-1].text())
-    if options.json and results:
+    if as_json and results:
         objects = [result.to_json() for result in results]
-        say_json(objects[0] if len(configs) == 1 else {"studies": objects})
+        say_json(objects[0] if len(studies) == 1 else {"studies": objects})
     if faults:
         raise NoTrialCompleted(*faults)
 
 
 def _resume(arguments: Namespace) -> None:
     faults: list[str] = []
-    options = _options(arguments, faults)
+    options = read_options(arguments, faults)
     if faults:
         raise UsageError(*faults)
     if not (arguments.run_dir / FILE_NAME).is_file():
@@ -91,76 +82,6 @@ def _resume(arguments: Namespace) -> None:
 
     report = resume(arguments.run_dir, options)
     say_json(report.to_json()) if arguments.json else say(report.text())
-
-
-def _read_studies(arguments: Namespace) -> tuple[list[StudyConfig], RunOptions]:
-    """The configurations of the tasks and how to run them; all faults at once."""
-    faults: list[str] = []
-    overrides = _overrides(arguments, faults)
-    options = _options(arguments, faults)
-    configs = []
-    for source in tasks.expand(arguments.tasks):
-        with gathering(faults):
-            configs.append(load(source, overrides, arguments.allow_code))
-    if options.out and len(configs) > 1:
-        what = f"one directory holds one study, got {len(configs)} tasks"
-        faults.append(f"--out: {what}. Leave it out, or run them one by one.")
-    if faults:
-        raise UsageError(*dict.fromkeys(faults))
-    return configs, options
-
-
-def _overrides(arguments: Namespace, faults: list[str]) -> list[Override]:
-    """The keys of the configuration that the command line sets; an option beats ``--set``."""
-    overrides = []
-    given = vars(arguments)
-    for text in arguments.set:
-        with gathering(faults):
-            overrides.append(Override.parse(text))
-    for option, (key, _, _) in CONFIG_OPTIONS.items():
-        text = given.get(option.removeprefix("--").replace("-", "_"))
-        if text is not None:
-            is_off = option == "--warm-start" and text == "off"
-            overrides.append(Override(key, "0" if is_off else text, f"{option}: "))
-    if given.get("synthetic"):
-        overrides.append(Override("task.synthetic", "true", "--synthetic: "))
-    return overrides
-
-
-def _options(arguments: Namespace, faults: list[str]) -> RunOptions:
-    given = vars(arguments)
-    history: list[str] = []
-    for uri in given.get("history", ()):
-        with gathering(faults):
-            history.append(_store(uri, "--history"))
-    if history and given["no_history"]:
-        faults.append("--history: contradicts --no-history. Leave one of them out.")
-    data_dir, address = given.get("data_dir"), given.get("address", "auto")
-    if data_dir and not data_dir.is_dir():
-        what = f"no such directory {str(data_dir)!r}"
-        faults.append(f"--data-dir: {what}. Name one, or leave it out to fetch the data.")
-    if not ADDRESS.fullmatch(address):
-        what = f"auto, local or HOST:PORT expected, got {address!r}"
-        faults.append(f"--address: {what}. Write e.g. 127.0.0.1:6379.")
-    return RunOptions(
-        arm="cold" if given.get("baseline") else "warm",
-        history=tuple(history),
-        use_history=not given.get("no_history"),
-        data_dir=data_dir,
-        address=address,
-        out=given.get("out"),
-        finalize=not given.get("no_finalize"),
-        quiet=given.get("quiet", False),
-        json=given["json"],
-        allow_code=given.get("allow_code", False),
-    )
-
-
-def _store(uri: str | None, option: str = "--tracking-uri") -> str:
-    try:
-        return tracking_uri(uri) if uri else default_tracking_uri()
-    except ValueError as error:
-        raise UsageError(f"{option}: {error}") from None
 
 
 def _tasks(arguments: Namespace) -> None:
@@ -221,7 +142,7 @@ def _history_show(arguments: Namespace) -> None:
 
 def _history_refused(arguments: Namespace) -> None:
     arguments.tasks = [arguments.task]
-    (config,), options = _read_studies(arguments)
+    ((config, options),) = asked_studies(arguments)
     from tuner.past import read_past
 
     past = read_past(config, options)
@@ -233,7 +154,7 @@ def _history_refused(arguments: Namespace) -> None:
 def _past(arguments: Namespace) -> "PastStudies":
     from tuner.tracking import read_studies
 
-    uri = _store(arguments.tracking_uri)
+    uri = read_store(arguments.tracking_uri)
     try:
         return read_studies(uri, arguments.experiment)
     except EnvironmentFault as error:
@@ -273,7 +194,7 @@ def _ui(arguments: Namespace) -> None:
     if not arguments.port.isdecimal() or not 1 <= int(arguments.port) <= 65535:
         what = f"whole number 1 to 65535 expected, got {arguments.port!r}"
         raise UsageError(f"--port: {what}. Write e.g. 5000.")
-    uri = _store(arguments.tracking_uri)
+    uri = read_store(arguments.tracking_uri)
     from tuner.tracking import open_ui
 
     open_ui(uri, arguments.host, int(arguments.port))

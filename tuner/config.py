@@ -100,7 +100,8 @@ class RunOptions:
     """How a study is run, beside what defines it.
 
     ``arm`` is ``warm`` or ``cold``; ``history`` holds the stores to learn from (empty: the
-    tracking store); ``address`` is ``auto``, ``local`` or ``ray://…``; ``out`` the run directory.
+    tracking store); ``address`` is ``auto``, ``local`` or ``HOST:PORT``; ``out`` the run directory;
+    ``command`` what to type for a warm run like this one.
     """
 
     arm: str = "warm"
@@ -113,3 +114,4 @@ class RunOptions:
     quiet: bool = False
     json: bool = False
     allow_code: bool = False
+    command: str = ""

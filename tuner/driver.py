@@ -98,6 +98,7 @@ def _header(config: StudyConfig, options: RunOptions, past: Past) -> dict[str, A
         "config": config.to_json(),
         "data_dir": options.data_dir and str(options.data_dir.absolute()),
         "past": past.to_json(),
+        "command": options.command or f"tuner run {config.task.id} --seed {config.seed}",
         "versions": {"warmtune": __version__, **{name: version(name) for name in PACKAGES}},
     }
 
@@ -125,10 +126,13 @@ def _carry_on(journal: Journal, config: StudyConfig, options: RunOptions, data: 
         tracking_problem=projector.problem,
         seconds=journal.last_seconds,
         synthetic=config.synthetic,
+        command=journal.header["command"],
     )
 
 
 def _work(journal: Journal, config: StudyConfig, options: RunOptions, payload: object) -> None:
+    if not options.quiet:
+        announce(f"Ray: {options.address}")
     with session(journal, config, options.address, payload) as at_work:
         from tuner.finalize import final_fit
         from tuner.trials import run_trials

@@ -24,6 +24,7 @@ class Report:
     tracking_problem: str | None
     seconds: float
     synthetic: bool
+    command: str
 
     def to_json(self) -> dict[str, Any]:
         """Everything, as the one object of ``--json``."""
@@ -86,10 +87,9 @@ class Report:
         return lines
 
     def _other_arm(self) -> str:
-        command = f"tuner run {self.study.task.id} --seed {self.study.seed}"
         if self.study.arm == "cold":
-            return f"run it warm  {command}"
-        return f"run it cold  {command} --baseline"
+            return f"run it warm  {self.command}"
+        return f"run it cold  {self.command} --baseline"
 
     def _ui(self) -> str:
         if self.tracking_uri == default_tracking_uri():

@@ -86,7 +86,7 @@ def test_a_run_hands_the_config_with_its_overrides_to_the_driver(driver: Driver)
 
 def test_without_options_a_study_runs_warm_on_the_history_of_its_store(driver: Driver) -> None:
     assert main(["run", "toy-curve"]) == 0
-    assert driver.asked[0][1] == RunOptions()
+    assert driver.asked[0][1] == RunOptions(command="tuner run toy-curve")
 
 
 def test_every_option_that_is_no_key_reaches_the_driver(driver: Driver, tmp_path: Path) -> None:
@@ -107,6 +107,15 @@ def test_every_option_that_is_no_key_reaches_the_driver(driver: Driver, tmp_path
         quiet=True,
         json=True,
         allow_code=True,
+        command=f"tuner run toy-curve --data-dir {tmp_path} --allow-code",
+    )
+
+
+def test_the_command_of_the_other_arm_repeats_what_makes_a_pair(driver: Driver) -> None:
+    line = "run toy-curve --baseline --json --seed 4 --trials 7 --set space.x.default=0.25"
+    assert main(shlex.split(line)) == 0
+    assert driver.asked[0][1].command == (
+        "tuner run toy-curve --trials 7 --seed 4 --set space.x.default=0.25"
     )
     assert main(["run", "toy-curve", "--no-history"]) == 0
     assert not driver.asked[1][1].use_history

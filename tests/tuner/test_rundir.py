@@ -27,7 +27,7 @@ def test_a_directory_that_holds_something_is_refused(tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert new_directory("toy", out) == out
     (out / "journal.db").touch()
-    with pytest.raises(RunDirectoryError, match="not empty. Go on with `tuner resume"):
+    with pytest.raises(RunDirectoryError, match=r"not empty\. Go on with `tuner resume"):
         new_directory("toy", out)
 
 

@@ -26,6 +26,7 @@ def report(ran: Study | None = None, **changes: Any) -> Report:
         "tracking_problem": None,
         "seconds": 12.3,
         "synthetic": False,
+        "command": "tuner run toy-curve --seed 0",
     }
     return Report(**{**fields, **changes})
 
@@ -48,8 +49,8 @@ def test_the_next_commands_are_named() -> None:
 
 
 def test_a_cold_study_names_the_warm_one() -> None:
-    cold = Study("s", study().task, SPACE, study().metric, 3, "cold", TRIALS)
-    assert "run it warm  tuner run toy-curve --seed 3\n" in report(cold).text()
+    cold = Study("s", study().task, SPACE, study().metric, 0, "cold", TRIALS)
+    assert "run it warm  tuner run toy-curve --seed 0\n" in report(cold).text()
 
 
 def test_no_password_is_shown() -> None:
