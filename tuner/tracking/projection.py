@@ -98,7 +98,7 @@ class Projection:
             runs.create(id, f"trial {id}", times.started, tags)
         points = records.trial_points(trial, times.measured, study.metric.name)
         params = records.trial_params(trial.config) if sent is None else {}
-        runs.log(id, points, params, tags if known else {})
+        runs.log(id, points[sent or 0 :], params, tags if known else {})
         self._sent[id] = len(points)
         if self._is_final(id):
             runs.end(id, records.STATUSES[trial.state], times.ended)

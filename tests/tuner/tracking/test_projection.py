@@ -1,6 +1,8 @@
 """How a journal looks in MLflow, and that no fault leaves a trace there."""
 
+import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -183,6 +185,23 @@ def test_a_running_trial_is_shown_at_a_heartbeat_and_ends_in_the_same_run(
     ended = runs_by_name(client)["trial 4"]
     assert (ended.info.run_id, ended.info.status) == (running.info.run_id, "FINISHED")
     assert points(client, ended, "rmse") == [(1, 0.6), (2, 0.4), (3, 0.3)]
+
+
+def test_a_running_trial_is_written_no_more_often_than_at_heartbeats(
+    tmp_path: Path, uri: str, client: "MlflowClient", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    clock = SimpleNamespace(monotonic=lambda: now, time=lambda: time.time() + 3600)
+    monkeypatch.setattr(projection_module, "time", clock)
+    journal = write_journal(tmp_path / "run", trial_events(0, 0.5)[:-1])
+    projection = project(tmp_path / "run", uri, last=False)
+    steps = []
+    for now in (2.0, 6.0, 8.0, 12.0):
+        journal.append(Measured(0, Measurement(journal.trials[0].step + 1, now, now)))
+        projection.update()
+        child = runs_by_name(client).get("trial 0")
+        steps.append(len(points(client, child, "rmse")) if child else 0)
+    assert steps == [0, 3, 3, 5]
 
 
 def test_a_short_trial_is_written_once_when_it_ends(

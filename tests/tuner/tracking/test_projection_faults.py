@@ -87,15 +87,17 @@ def test_a_fault_at_any_call_leaves_no_trace(
     assert n > 14
 
 
+@pytest.mark.parametrize("last", [True, False], ids=["ended", "still running"])
 def test_a_run_that_was_made_twice_is_deleted_and_the_complete_one_stays(
-    journal: Journal, uri: str, client: "MlflowClient"
+    journal: Journal, uri: str, client: "MlflowClient", last: bool
 ) -> None:
-    project(journal.path.parent, uri)
+    project(journal.path.parent, uri, last)
     before = picture(client)
     for run in (runs_by_name(client)["trial 0"], runs_by_name(client)["warm 3: wine-trees"]):
         tags = {key: value for key, value in run.data.tags.items() if key != "mlflow.runName"}
-        client.create_run(run.info.experiment_id, run.info.start_time, tags, run.info.run_name)
-    project(journal.path.parent, uri)
+        later = run.info.start_time + 1
+        client.create_run(run.info.experiment_id, later, tags, run.info.run_name)
+    project(journal.path.parent, uri, last)
     assert picture(client) == before
 
 
@@ -108,6 +110,16 @@ def test_a_trial_that_somebody_deleted_is_not_sent_again(
     assert "trial 3" not in runs_by_name(client)
     (rebuilt,) = read_studies(uri, "warmtune").studies
     assert [trial.id for trial in rebuilt.trials] == [0, 1, 2, 4]
+
+
+def test_a_running_trial_that_somebody_deleted_is_no_problem(
+    tmp_path: Path, uri: str, client: "MlflowClient"
+) -> None:
+    journal = write_journal(tmp_path / "run", eventful())
+    project(tmp_path / "run", uri)
+    client.delete_run(runs_by_name(client)["trial 4"].info.run_id)
+    journal.append(*ending())
+    assert project(tmp_path / "run", uri).refused == {}
 
 
 def test_a_study_that_somebody_deleted_is_left_alone(
