@@ -5,16 +5,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from meta.space import Config, SearchSpace, Value
+from meta.space import SearchSpace, Value
 from meta.study import Measurement, Metric, Study, Trial, TrialState
 
 LEARNED_FROM = (TrialState.COMPLETED, TrialState.STOPPED)
 INFINITE = 1e300
 """From here on a value is an infinity in disguise: MLflow stores 1.797e308 in its place."""
 REASON_LENGTH = 200
-
-Objective = tuple[str, str]
-"""Studies with the same one measured the same thing, so that their values may be averaged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +90,8 @@ def _fit(trial: Trial, space: SearchSpace, metric: Metric) -> Trial:
         if problem:
             raise ValueError(f"step {measurement.step}: {problem}")
     config = space.adopt(trial.config)
+    measurements = tuple(_fit_override(item, space) for item in trial.measurements)
     space.adopt(trial.recommended)
-    measurements = tuple(_fit_override(item, config, space) for item in trial.measurements)
     return replace(trial, config=config, measurements=measurements)
 
 
@@ -104,44 +101,47 @@ def _value_problem(value: float, metric: Metric) -> str | None:
     return metric.problem(value)
 
 
-def _fit_override(measurement: Measurement, config: Config, space: SearchSpace) -> Measurement:
+def _fit_override(measurement: Measurement, space: SearchSpace) -> Measurement:
     """Drop the configuration of a measurement along the way if it lies outside the space."""
-    if not measurement.config:
+    given = measurement.config
+    if not given:
         return measurement
     try:
-        adopted = space.adopt({**config, **measurement.config})
+        override = {
+            name: space.adopt_value(name, given[name]) for name in given if name in space.parameters
+        }
     except ValueError:
-        return replace(measurement, config={})
-    override = {name: adopted[name] for name in measurement.config if name in adopted}
+        override = {}
     return replace(measurement, config=override)
 
 
 def _merge_repeats(studies: list[Study], refused: list[Refusal]) -> list[Study]:
     """Leave each configuration once per objective, in the first study that tried it longest."""
-    tried: dict[tuple[Objective, tuple[Value, ...]], list[tuple[int, Trial]]] = defaultdict(list)
-    for index, study in enumerate(studies):
-        for trial in study.trials:
-            tried[_objective(study), tuple(trial.recommended.values())].append((index, trial))
     left: list[list[Trial]] = [[] for _ in studies]
-    for repeats in tried.values():
-        longest = max(repeats, key=lambda repeat: _length(repeat[1]))
-        index, trial = longest
+    for repeats in _by_configuration(studies):
+        index, trial = max(repeats, key=lambda repeat: _length(repeat[1]))
         equals = [other for _, other in repeats if _length(other) == _length(trial)]
         left[index].append(_mean(trial, equals))
-        reason = f"same configuration as trial {trial.id} of {studies[index].id}, counted once"
-        refused.extend(
-            _refusal(studies[other], repeat.id, f"{reason} (mean of {len(equals)})")
-            for other, repeat in repeats
-            if repeat is not trial
-        )
+        same = f"same configuration as trial {trial.id} of {studies[index].id}"
+        for other, repeat in repeats:
+            if repeat is not trial:
+                longest = _length(repeat) == _length(trial)
+                why = f"counted once (mean of {len(equals)})" if longest else "cut short"
+                refused.append(_refusal(studies[other], repeat.id, f"{same}, {why}"))
     return [
         study.with_trials(tuple(sorted(trials, key=lambda trial: trial.id)))
         for study, trials in zip(studies, left, strict=True)
     ]
 
 
-def _objective(study: Study) -> Objective:
-    return study.task.id, study.fingerprint or study.id
+def _by_configuration(studies: list[Study]) -> Iterable[list[tuple[int, Trial]]]:
+    """The trials, each with the index of its study, that tried the same on the same data."""
+    tried: dict[tuple[str, str, tuple[Value, ...]], list[tuple[int, Trial]]] = defaultdict(list)
+    for index, study in enumerate(studies):
+        for trial in study.trials:
+            config = tuple(trial.recommended.values())
+            tried[study.task.id, study.fingerprint or study.id, config].append((index, trial))
+    return tried.values()
 
 
 def _length(trial: Trial) -> tuple[bool, int]:
@@ -149,6 +149,8 @@ def _length(trial: Trial) -> tuple[bool, int]:
 
 
 def _mean(trial: Trial, repeats: list[Trial]) -> Trial:
+    if len(repeats) == 1:
+        return trial
     values: dict[int, list[float]] = defaultdict(list)
     for repeat in repeats:
         for measurement in repeat.measurements:

@@ -149,20 +149,26 @@ class SearchSpace:
         naming the parameter for what cannot be brought in.
         """
         adopted = self.default()
-        for name, parameter in self.parameters.items():
-            if name not in config:
-                continue
-            try:
-                value = parameter.parse(config[name])
-            except ValueError as error:
-                raise ValueError(f"{name}: {error}") from None
-            if not isinstance(parameter, Categorical):
-                assert isinstance(value, int | float)
-                if not -CLIP_SHARE <= parameter.to_unit(value) <= 1 + CLIP_SHARE:
-                    raise ValueError(f"{name}: {parameter.problem(value)}")
-                value = min(max(value, parameter.low), parameter.high)
-            adopted[name] = value
+        for name in self.parameters:
+            if name in config:
+                adopted[name] = self.adopt_value(name, config[name])
         return adopted
+
+    def adopt_value(self, name: str, value: object) -> Value:
+        """Bring the value of one parameter into this space; raises as ``adopt``."""
+        parameter = self.parameters[name]
+        try:
+            parsed = parameter.parse(value)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+        if isinstance(parameter, Categorical):
+            return parsed
+        assert isinstance(parsed, int | float)
+        if parameter.low <= parsed <= parameter.high:
+            return parsed
+        if not -CLIP_SHARE <= parameter.to_unit(parsed) <= 1 + CLIP_SHARE:
+            raise ValueError(f"{name}: {parameter.problem(parsed)}")
+        return min(max(parsed, parameter.low), parameter.high)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object that ``from_json`` reads back."""

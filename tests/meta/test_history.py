@@ -165,10 +165,11 @@ def test_the_recommended_configuration_must_fit_not_only_the_one_that_ran() -> N
 def test_overrides_along_the_way_are_brought_into_the_space_too() -> None:
     curve = tuple(
         Measurement(step, 0.5, 0.1, config={"depth": depth, "gone": 1})
-        for step, depth in enumerate((40, "4", 10), 1)
+        for step, depth in enumerate((40, "4", 10.0), 1)
     )
     (kept,) = kept_trials([study("a", Trial(0, GOOD, TrialState.COMPLETED, curve))])
     assert [item.config for item in kept.measurements] == [{}, {"depth": 4}, {"depth": 10}]
+    assert SPACE.problems(kept.recommended) == []
 
 
 def test_a_configuration_tried_many_times_counts_once_with_the_mean_of_its_values() -> None:
@@ -182,7 +183,9 @@ def test_a_configuration_tried_many_times_counts_once_with_the_mean_of_its_value
 def test_the_longest_training_of_a_configuration_is_the_one_that_counts() -> None:
     short = trial(0, GOOD, 0.3, state=TrialState.STOPPED)
     full = trial(1, GOOD, 0.3, 0.2)
-    assert kept_trials([study("a", short, full)]) == [full]
+    past = study("a", short, full)
+    assert kept_trials([past]) == [full]
+    assert refusals(past) == [(0, "same configuration as trial 1 of a, cut short")]
 
 
 def test_a_repeated_run_on_the_same_data_is_counted_once() -> None:
