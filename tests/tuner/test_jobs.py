@@ -1,0 +1,125 @@
+"""``ray job submit`` on a cluster that asks for a token: run, stop, resume."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from meta.study import Trial, TrialState
+from tuner.config import RunOptions
+from tuner.driver import resume
+from tuner.errors import RunDirectoryError
+from tuner.journal import Journal
+
+ROOT = Path(__file__).parents[2]
+RAY = str(Path(sys.executable).with_name("ray"))
+SUBMIT = ["job", "submit", "--working-dir", str(ROOT)]
+RUN = ["--", "python", "-m", "tuner", "run", "toy-curve", "--no-history", "--quiet"]
+
+pytestmark = pytest.mark.slow
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment of somebody who may use a cluster of one node; its ``HOME`` holds all."""
+    home = tmp_path_factory.mktemp("cluster")
+    (home / ".ray").mkdir()
+    (home / ".ray" / "auth_token").write_text("0123456789abcdef" * 4)
+    dashboard = str(free_port())
+    environment = {
+        **os.environ,
+        "HOME": str(home),
+        "TUNER_HOME": str(home / "tuner"),
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "RAY_AUTH_MODE": "token",
+        "RAY_API_SERVER_ADDRESS": f"http://127.0.0.1:{dashboard}",
+    }
+    head = ["start", "--head", "--block", "--num-cpus", "2", "--disable-usage-stats"]
+    ports = ["--port", str(free_port()), "--dashboard-port", dashboard]
+    ports += ["--ray-client-server-port", str(free_port())]
+    with subprocess.Popen(
+        [RAY, *head, *ports], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        wait_until(lambda: _takes_jobs(environment), "the cluster takes no jobs")
+        yield environment
+        process.terminate()
+
+
+def wait_until(happened: Callable[[], bool], complaint: str) -> None:
+    deadline = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < deadline, complaint
+        time.sleep(0.5)
+
+
+def _takes_jobs(environment: dict[str, str]) -> bool:
+    """The agent that starts jobs comes up some time after the dashboard."""
+    return ray(environment, "job", "submit", "--", "true").returncode == 0
+
+
+def _ended(directory: Path) -> list[Trial]:
+    """The trials of a study at work that have ended."""
+    try:
+        log = Journal.open(directory)
+    except RunDirectoryError:
+        return []
+    log.close()
+    return [trial for trial in log.study.trials if trial.state is not TrialState.RUNNING]
+
+
+def ray(environment: dict[str, str], *words: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [RAY, *words], env=environment, capture_output=True, text=True, timeout=240
+    )
+
+
+def test_a_job_runs_and_keeps_its_state_outside_its_working_directory(
+    cluster: dict[str, str],
+) -> None:
+    job = ray(cluster, *SUBMIT, *RUN, "--trials", "4")
+    assert job.returncode == 0, job.stdout + job.stderr
+    assert "best value" in job.stdout
+    home = Path(cluster["TUNER_HOME"])
+    assert (home / "mlflow.db").is_file()
+    (directory,) = (home / "runs").iterdir()
+    status = json.loads((directory / "status.json").read_text())
+    assert status == {"state": "ended", "exit_code": 0}
+
+
+def test_without_the_token_the_job_is_refused(cluster: dict[str, str]) -> None:
+    stranger = {**cluster, "HOME": cluster["HOME"] + "/nobody", "RAY_AUTH_TOKEN": "f" * 64}
+    job = ray(stranger, *SUBMIT, *RUN)
+    assert job.returncode != 0
+    assert "uthenticat" in job.stdout + job.stderr
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray_cluster")
+def test_a_stopped_job_can_be_resumed(
+    cluster: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "run"
+    slow = ["--set", "space.step_seconds={float: [0.1, 0.2]}", "--out", str(out)]
+    job = ray(cluster, *SUBMIT, "--no-wait", "--submission-id", "slow", *RUN, *slow)
+    assert job.returncode == 0, job.stdout + job.stderr
+    wait_until(lambda: bool(_ended(out)), "the job ended no trial")
+    ray(cluster, "job", "stop", "slow")
+    wait_until(lambda: "exit_code" in (out / "status.json").read_text(), "the job goes on")
+    assert json.loads((out / "status.json").read_text())["exit_code"] == 143
+    before = _ended(out)
+    study = resume(out, RunOptions(quiet=True)).study
+    assert len(before) < len(study.trials) == 20
+    assert [study.trials[trial.id] for trial in before] == before
