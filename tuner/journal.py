@@ -126,8 +126,6 @@ def fold(trials: dict[int, Trial], event: Event) -> None:
                 trials[trial] = replace(old, measurements=(*old.measurements, measurement))
         case Ended(trial, state, reason, seconds):
             trials[trial] = replace(trials[trial], state=state, reason=reason, seconds=seconds)
-        case Finished() | Tested():
-            pass
 
 
 class Journal:
