@@ -22,11 +22,13 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trainables import standalone
 from trainables.base import Config, Context, Offer
 from trainables.data.sources import SOURCES
 from trainables.data.split import Rows
+from trainables.data.table import Float32
 from trainables.data.tabular import TabularData, load, locate
 from trainables.metrics import LARGER_IS_BETTER, METRICS, Array, measure
 
@@ -38,12 +40,19 @@ MAX_LEAVES = 127
 """LightGBM grows leaf by leaf: ``2**max_depth`` leaves, but no more than this. With 255 and 1,023
 the best validation values on Adult and Wine Quality were no better and a run took longer."""
 
+SINGLE_CATEGORIES = 64
+"""Up to so many categories a split takes one against the rest, beyond it sets of them (the
+libraries' default: 4). On Adult (14 configurations, 2 splits) that made the validation RMSE smaller
+by 0.0010 ± 0.0003 with XGBoost and 0.0009 ± 0.0003 with LightGBM, in 18 % and 8 % less time."""
+
 MATRIX_PARAMETERS = {
     "xgboost": {"max_bin"},
     "lightgbm": {"max_bin", "min_data_in_bin", "enable_bundle", "use_missing", "zero_as_missing"},
 }
 """What is fixed when a matrix is built; trials that differ in it do not share one."""
 
+Part = tuple[Float32, Float32]
+Shared = Mapping[str, Any]
 Grow = Callable[[int], Array]
 """Boosts up to so many rounds and returns the predictions for the rows to measure on."""
 
@@ -131,21 +140,38 @@ def _matrices(
         fit, measured = np.concatenate([data.train, data.validation]), data.test
     else:
         fit, measured = data.train, data.validation
-    return LIBRARIES[model].matrices(data, fit, measured, threads, dict(shared))
+    rows = np.concatenate([fit, measured])
+    x, y = _with_missing_categories(data, rows), data.y[rows]
+    parts = (x[: len(fit)], y[: len(fit)]), (x[len(fit) :], y[len(fit) :])
+    return LIBRARIES[model].matrices(*parts, data.categorical, threads, dict(shared))
+
+
+def _with_missing_categories(data: TabularData, rows: Rows) -> Float32:
+    """The rows with a category of its own for each missing one.
+
+    Without gaps XGBoost takes its dense way: a fifth less time on Adult.
+    """
+    x = data.x[rows]
+    for column in np.flatnonzero(data.categorical):
+        codes = x[:, column]
+        codes[np.isnan(codes)] = np.nanmax(codes, initial=-1) + 1
+    return x
 
 
 def _xgboost_matrices(
-    data: TabularData, fit: Rows, measured: Rows, threads: int, shared: Mapping[str, Any]
+    fit: Part, measured: Part, categorical: NDArray[np.bool_], threads: int, shared: Shared
 ) -> tuple[Any, Any]:
     import xgboost
 
     common: dict[str, Any] = {
-        "feature_types": ["c" if categorical else "q" for categorical in data.categorical],
+        "feature_types": ["c" if flag else "q" for flag in categorical],
         "enable_categorical": True,
         "nthread": threads,
     }
-    matrix = xgboost.QuantileDMatrix(data.x[fit], data.y[fit], **common, **shared)
-    return matrix, xgboost.DMatrix(data.x[measured], **common)
+    return (
+        xgboost.QuantileDMatrix(*fit, **common, **shared),
+        xgboost.DMatrix(*measured, **common),
+    )
 
 
 def _xgboost(parameters: Mapping[str, Any], context: Context, fit: Any, measured: Any) -> Grow:
@@ -155,6 +181,7 @@ def _xgboost(parameters: Mapping[str, Any], context: Context, fit: Any, measured
     fixed = {
         "objective": "binary:logistic" if binary else "reg:squarederror",
         "tree_method": "hist",
+        "max_cat_to_onehot": SINGLE_CATEGORIES,
         "seed": context.seed,
         "nthread": context.threads,
         "device": context.device,
@@ -170,19 +197,15 @@ def _xgboost(parameters: Mapping[str, Any], context: Context, fit: Any, measured
 
 
 def _lightgbm_matrices(
-    data: TabularData, fit: Rows, measured: Rows, threads: int, shared: Mapping[str, Any]
+    fit: Part, measured: Part, categorical: NDArray[np.bool_], threads: int, shared: Shared
 ) -> tuple[Any, Any]:
     import lightgbm
 
     # feature_pre_filter would drop columns by the min_data_in_leaf of the first trial for all.
     common = {"feature_pre_filter": False, "num_threads": threads, "verbosity": -1, **shared}
-    matrix = lightgbm.Dataset(
-        data.x[fit],
-        data.y[fit],
-        categorical_feature=np.flatnonzero(data.categorical).tolist(),
-        params=common,
-    ).construct()
-    return matrix, matrix.create_valid(data.x[measured], data.y[measured], params=common)
+    columns = np.flatnonzero(categorical).tolist()
+    matrix = lightgbm.Dataset(*fit, categorical_feature=columns, params=common).construct()
+    return matrix, matrix.create_valid(*measured, params=common)
 
 
 def _lightgbm(parameters: Mapping[str, Any], context: Context, fit: Any, measured: Any) -> Grow:
@@ -192,6 +215,7 @@ def _lightgbm(parameters: Mapping[str, Any], context: Context, fit: Any, measure
         "objective": context.data.kind,
         "metric": "None",
         "num_leaves": min(2 ** int(parameters["max_depth"]), MAX_LEAVES),
+        "max_cat_to_onehot": SINGLE_CATEGORIES,
         "bagging_freq": 1,
         "seed": context.seed,
         "num_threads": context.threads,
@@ -228,7 +252,7 @@ def _predicted(booster: Any) -> Array:
 class Library:
     """How a library takes its data (rows to fit, rows to measure on) and starts a booster."""
 
-    matrices: Callable[[TabularData, Rows, Rows, int, Mapping[str, Any]], tuple[Any, Any]]
+    matrices: Callable[[Part, Part, NDArray[np.bool_], int, Shared], tuple[Any, Any]]
     start: Callable[[Mapping[str, Any], Context, Any, Any], Grow]
 
 
