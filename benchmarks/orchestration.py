@@ -122,7 +122,8 @@ def ours(request: DataRequest, configs: list[Config], seeds: list[int]) -> Pace:
 
 
 def _ends(directory: Path) -> list[float]:
-    from tuner.journal import Ended, connect_readonly, read_entries
+    from tuner.events import Ended
+    from tuner.journal import connect_readonly, read_entries
 
     entries = read_entries(connect_readonly(directory))
     return [entry.unix_time for entry in entries if isinstance(entry.event, Ended)]
@@ -143,7 +144,7 @@ def ray_tune(request: DataRequest, configs: list[Config], seeds: list[int]) -> P
             ends.append(time.time())
 
     began = time.time()
-    ray.init(log_to_driver=False, include_dashboard=False)
+    ray.init(address="local", log_to_driver=False, include_dashboard=False)
     points = [{"point": c, "seed": s} for c, s in zip(configs, seeds, strict=True)]
     with tempfile.TemporaryDirectory() as folder:
         results = tune.Tuner(

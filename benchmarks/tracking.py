@@ -29,7 +29,8 @@ import numpy as np
 
 from meta.space import Float, Int, SearchSpace
 from meta.study import Measurement, Metric, Study, Task, Trial, TrialState
-from tuner.journal import Ended, Finished, Journal, Measured, Started
+from tuner.events import Ended, Finished, Measured, Started
+from tuner.journal import Journal
 from tuner.tracking import read_studies
 from tuner.tracking.projection import Projection
 from tuner.tracking.store import connect

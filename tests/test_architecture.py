@@ -34,6 +34,7 @@ FORBIDDEN_CALLS = (
 FORBIDDEN_ARGUMENTS = {"shell": True, "allow_pickle": True, "weights_only": False}
 EMPTY_WORDS = {"util", "utils", "helper", "helpers", "common", "misc", "manager", "impl"}
 LONGEST_FILE = 300
+LONGEST_TEST = 400
 
 
 Faults = Iterator[str]
@@ -127,8 +128,9 @@ def length_faults(modules: Iterable[Module]) -> Faults:
     """A file that needs more has two subjects."""
     for module in modules:
         lines = module.source.count("\n")
-        if lines > LONGEST_FILE:
-            yield f"{module.name}: {lines} lines, at most {LONGEST_FILE}"
+        most = LONGEST_FILE if module.package in PACKAGES else LONGEST_TEST
+        if lines > most:
+            yield f"{module.name}: {lines} lines, at most {most}"
 
 
 def name_faults(modules: Iterable[Module]) -> Faults:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tuner.config_reader import load
     from tuner.driver import resume, run
     from tuner.errors import TunerError
-    from tuner.plan import plan
+    from tuner.planner import plan
     from tuner.summary import Report
     from tuner.tracking import read_studies
 
@@ -23,7 +23,7 @@ MODULES = {
     "StudyConfig": "tuner.config",
     "TunerError": "tuner.errors",
     "load": "tuner.config_reader",
-    "plan": "tuner.plan",
+    "plan": "tuner.planner",
     "read_studies": "tuner.tracking",
     "resume": "tuner.driver",
     "run": "tuner.driver",

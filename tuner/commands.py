@@ -15,6 +15,7 @@ from tuner.errors import (
     RunDirectoryError,
     UsageError,
 )
+from tuner.home import redact
 from tuner.journal import FILE_NAME
 from tuner.request import Asked, asked_studies, read_options, read_store
 from tuner.terminal import brief, columns, say, say_json
@@ -42,7 +43,7 @@ def _run(arguments: Namespace) -> None:
 
 def _plan(arguments: Namespace) -> None:
     studies = asked_studies(arguments)
-    from tuner.plan import plan
+    from tuner.planner import plan
 
     _each(studies, plan, arguments.json)
 
@@ -159,7 +160,7 @@ def _past(arguments: Namespace) -> "PastStudies":
         return read_studies(uri, arguments.experiment)
     except EnvironmentFault as error:
         remedy = "Mend it, or name another with --tracking-uri."
-        raise EnvironmentFault(f"history unavailable: {uri}: {error}. {remedy}") from None
+        raise EnvironmentFault(f"history unavailable: {redact(uri)}: {error}. {remedy}") from None
 
 
 def _study_row(study: Study) -> dict[str, Any]:

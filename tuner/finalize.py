@@ -10,14 +10,14 @@ import ray
 from meta.study import Trial, TrialState
 from tuner.context import Batch
 from tuner.errors import NoTrialCompleted
-from tuner.journal import Tested
+from tuner.events import FinalFit
 from tuner.session import Session
 from tuner.worker import run_final_fit
 
 POLL_SECONDS = 0.2
 
 
-def final_fit(session: Session, best: Trial) -> Tested:
+def final_fit(session: Session, best: Trial) -> FinalFit:
     """Train what ``best`` recommends in a worker and measure it on the test data.
 
     Raises ``NoTrialCompleted`` if this training fails, which the search's did not, and
@@ -38,7 +38,7 @@ def final_fit(session: Session, best: Trial) -> Tested:
     if state != TrialState.COMPLETED:
         raise _failed(reason.splitlines()[0])
     last = [fields for batch in batches for fields in batch["measurements"]][-1]
-    return Tested(best.recommended, last["value"], last["metrics"], seconds)
+    return FinalFit(best.recommended, last["value"], last["metrics"], seconds)
 
 
 def _failed(reason: str) -> NoTrialCompleted:

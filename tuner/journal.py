@@ -10,14 +10,14 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from zlib import crc32
 
-from meta.space import Config
-from meta.study import Measurement, Metric, Study, Trial, TrialState
+from meta.study import Metric, Study, Trial
 from tuner.errors import EnvironmentFault, RunDirectoryError
+from tuner.events import Event, FinalFit, Finished, fold, read_event, write_event
 
 FORMAT_VERSION = 1
 FILE_NAME = "journal.db"
@@ -34,55 +34,6 @@ CREATE TABLE events (sequence INTEGER PRIMARY KEY, kind TEXT NOT NULL, body TEXT
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
-    """A trial was handed out: to be run, or to be run again after an interruption."""
-
-    trial: int
-    config: Config
-    origin: str
-    seed: int
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """A trial reported a measurement."""
-
-    trial: int
-    measurement: Measurement
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A trial reached a final state after ``seconds`` of training."""
-
-    trial: int
-    state: TrialState
-    reason: str = ""
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """The study is over; nothing follows but a final fit."""
-
-    reason: str
-    gpu_hours: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Tested:
-    """The best configuration was trained once more and measured on the test data."""
-
-    config: Config
-    value: float
-    metrics: dict[str, float] = field(default_factory=dict)
-    seconds: float = 0.0
-
-
-Event = Started | Measured | Ended | Finished | Tested
-
-
-@dataclass(frozen=True, slots=True)
 class Entry:
     """An event with its place in the log; ``elapsed_seconds`` counts only while the study runs."""
 
@@ -92,40 +43,9 @@ class Entry:
     unix_time: float
 
 
-KINDS: dict[str, type[Event]] = {
-    "started": Started,
-    "measured": Measured,
-    "ended": Ended,
-    "finished": Finished,
-    "tested": Tested,
-}
-NAMES = {kind: name for name, kind in KINDS.items()}
-
-
-def _event(kind: str, body: dict[str, Any]) -> Event:
-    if kind == "measured":
-        body["measurement"] = Measurement.from_json(body["measurement"])
-    elif kind == "ended":
-        body["state"] = TrialState(body["state"])
-    return KINDS[kind](**body)
-
-
 def _checksum(*fields: object) -> int:
     """SQLite notices damage to its pages' structure, but not to what they hold."""
     return crc32(repr(fields).encode())
-
-
-def fold(trials: dict[int, Trial], event: Event) -> None:
-    """Apply one event to the trials; steps that repeat or go back change nothing."""
-    match event:
-        case Started(trial, config, origin, seed):
-            trials.setdefault(trial, Trial(trial, config, origin=origin, seed=seed))
-        case Measured(trial, measurement):
-            old = trials[trial]
-            if measurement.step > old.step:
-                trials[trial] = replace(old, measurements=(*old.measurements, measurement))
-        case Ended(trial, state, reason, seconds):
-            trials[trial] = replace(trials[trial], state=state, reason=reason, seconds=seconds)
 
 
 class Journal:
@@ -142,7 +62,7 @@ class Journal:
         self.header = header
         self.trials: dict[int, Trial] = {}
         self.finished: Finished | None = None
-        self.tested: Tested | None = None
+        self.tested: FinalFit | None = None
         self._study = study
         self._connection = _connect(path)
         self._last = path.with_name(LAST_FILE)
@@ -211,8 +131,8 @@ class Journal:
         now, elapsed = time.time(), self.elapsed_seconds
         rows = []
         for sequence, event in enumerate(events, self._sequence + 1):
-            body = json.dumps(asdict(event), allow_nan=False)
-            fields = (sequence, NAMES[type(event)], body, elapsed, now)
+            kind, body = write_event(event)
+            fields = (sequence, kind, json.dumps(body, allow_nan=False), elapsed, now)
             rows.append((*fields, _checksum(*fields)))
         with _disk_faults(self.path), self._connection:
             self._connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", rows)
@@ -241,7 +161,7 @@ class Journal:
         fold(self.trials, event)
         if isinstance(event, Finished):
             self.finished = event
-        elif isinstance(event, Tested):
+        elif isinstance(event, FinalFit):
             self.tested = event
 
 
@@ -265,7 +185,7 @@ def read_entries(connection: sqlite3.Connection, after: int = 0) -> Iterator[Ent
         sequence, kind, body, elapsed, now, checksum = row
         if sequence != expected or checksum != _checksum(*row[:-1]):
             raise ValueError(f"event {expected} is lost or was altered")
-        yield Entry(sequence, _event(kind, json.loads(body)), elapsed, now)
+        yield Entry(sequence, read_event(kind, json.loads(body)), elapsed, now)
 
 
 def connect_readonly(directory: Path) -> sqlite3.Connection:

@@ -7,7 +7,8 @@ from ray.tune.stopper import Stopper
 
 from meta.study import Trial, TrialState
 from tuner.config import Budget
-from tuner.journal import Ended, Event, Journal, Measured
+from tuner.events import Ended, Event, Measured
+from tuner.journal import Journal
 from tuner.signals import Signals
 
 FAILURES_IN_A_ROW = 5

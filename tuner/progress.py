@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from meta.study import Trial, TrialState
-from tuner.journal import Ended, Event, Journal
+from tuner.events import Ended, Event
+from tuner.journal import Journal
 
 ROWS = 12
 

@@ -13,7 +13,8 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from meta.study import Measurement, TrialState
 from tuner.asha import Asha
-from tuner.journal import Ended, Event, Journal, Measured
+from tuner.events import Ended, Event, Measured
+from tuner.journal import Journal
 
 WORKER_RETRIES = 1
 

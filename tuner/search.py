@@ -26,7 +26,8 @@ from ray.tune.search.optuna import OptunaSearch
 from meta.recommend import Recommendation
 from meta.space import Categorical, Float, Parameter, SearchSpace
 from meta.study import Trial, TrialState
-from tuner.journal import Journal, Started
+from tuner.events import Started
+from tuner.journal import Journal
 
 SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
     "tpe": lambda seed: TPESampler(seed=seed),

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from meta.study import Study, TrialState
+from tuner.events import FinalFit, Finished
 from tuner.home import default_tracking_uri, redact
-from tuner.journal import Finished, Tested
 
 SYNTHETIC = "SYNTHETIC DATA: these values say nothing about the real data set"
 
@@ -17,7 +17,7 @@ class Report:
     """The result of a study; ``seconds`` is its running time over all sessions."""
 
     study: Study
-    tested: Tested | None
+    tested: FinalFit | None
     finished: Finished
     directory: Path
     tracking_uri: str

@@ -8,7 +8,8 @@ from ray import tune
 from meta.recommend import Recommendation
 from meta.study import TrialState
 from tuner.asha import Asha
-from tuner.journal import Ended, Finished, Journal
+from tuner.events import Ended, Finished
+from tuner.journal import Journal
 from tuner.limits import Limits
 from tuner.scheduler import WORKER_RETRIES, StudyScheduler
 from tuner.search import StudySearch

@@ -9,7 +9,7 @@ from tests.inputs.cases import CASES, GOOD, Case
 from tuner.cli import main
 from tuner.config_reader import load
 
-STARTED_BY_A_RUN = ("ray", "mlflow", "tuner.driver", "tuner.plan")
+STARTED_BY_A_RUN = ("ray", "mlflow", "tuner.driver", "tuner.planner")
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from meta.space import Float, Int, SearchSpace
 from meta.study import Measurement, Metric, Study, Task, Trial, TrialState
-from tuner.journal import Ended, Journal, Measured, Started
+from tuner.events import Ended, Measured, Started
+from tuner.journal import Journal
 
 SPACE = SearchSpace({"x": Float(0.0, 1.0, default=0.9), "depth": Int(1, 5, default=2)})
 METRIC = Metric("loss", "min", 0.0, 10.0)

@@ -56,7 +56,7 @@ class Driver:
 @pytest.fixture
 def driver(monkeypatch: pytest.MonkeyPatch) -> Driver:
     stand_in = Driver()
-    for name in ("tuner.driver", "tuner.plan"):
+    for name in ("tuner.driver", "tuner.planner"):
         monkeypatch.setitem(sys.modules, name, stand_in)
     return stand_in
 

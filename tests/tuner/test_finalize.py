@@ -13,8 +13,8 @@ from trainables import tabular
 from trainables.base import DataRequest
 from tuner.config import Resources, StudyConfig
 from tuner.errors import NoTrialCompleted
+from tuner.events import FinalFit
 from tuner.finalize import final_fit
-from tuner.journal import Tested as Outcome
 from tuner.session import session
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_cluster")]
@@ -23,7 +23,7 @@ TOY = StudyConfig(Task("toy", "curve"), "toy", METRIC, SPACE, resources=Resource
 TREES = {"learning_rate": 0.1, "max_depth": 3, "n_estimators": 800, "subsample": 1.0}
 
 
-def fit(folder: Path, config: StudyConfig, best: Config, payload: Any = None) -> Outcome:
+def fit(folder: Path, config: StudyConfig, best: Config, payload: Any = None) -> FinalFit:
     """The final fit of a trial that was best with ``n_estimators`` cut to 100."""
     cut: Config = {"n_estimators": 100} if "n_estimators" in best else {}
     trial = Trial(0, best, TrialState.COMPLETED, (Measurement(9, 0.5, 1.0, {}, cut),))

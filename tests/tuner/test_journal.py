@@ -9,20 +9,8 @@ import pytest
 from meta.space import Float, SearchSpace
 from meta.study import Measurement, Metric, Study, Task, Trial, TrialState
 from tuner.errors import EnvironmentFault, RunDirectoryError
-from tuner.journal import (
-    FILE_NAME,
-    Ended,
-    Event,
-    Finished,
-    Journal,
-    Measured,
-    Started,
-    connect_readonly,
-    fold,
-    read_entries,
-    read_header,
-)
-from tuner.journal import Tested as FinalFit  # pytest collects what is named Test…
+from tuner.events import Ended, Event, FinalFit, Finished, Measured, Started, fold
+from tuner.journal import FILE_NAME, Journal, connect_readonly, read_entries, read_header
 
 STUDY = Study(
     "s1",

@@ -15,15 +15,8 @@ import pytest
 from meta.study import Study
 from tests.tuner.test_journal import HEADER, STUDY, folded, trial_events, write_study
 from tuner.errors import EnvironmentFault, RunDirectoryError
-from tuner.journal import (
-    FILE_NAME,
-    LAST_FILE,
-    Event,
-    Finished,
-    Journal,
-    connect_readonly,
-    read_entries,
-)
+from tuner.events import Event, Finished
+from tuner.journal import FILE_NAME, LAST_FILE, Journal, connect_readonly, read_entries
 
 
 def copy_as_after_a_kill(journal: Journal, target: Path) -> None:

@@ -7,7 +7,8 @@ import pytest
 from meta.study import TrialState
 from tests.tuner.studies import journal, trial
 from tuner.config import Budget
-from tuner.journal import Ended, Journal, Started
+from tuner.events import Ended, Started
+from tuner.journal import Journal
 from tuner.limits import Limits
 from tuner.signals import Signals
 

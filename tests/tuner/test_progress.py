@@ -7,7 +7,7 @@ import pytest
 
 from meta.study import TrialState
 from tests.tuner.studies import journal, trial
-from tuner.journal import Ended, Measured, Started
+from tuner.events import Ended, Measured, Started
 from tuner.progress import Progress, shown
 
 MEASUREMENT = trial(0, TrialState.COMPLETED, 0.25).measurements[0]

@@ -10,7 +10,8 @@ from ray.tune.schedulers import TrialScheduler
 from meta.study import Measurement, TrialState
 from tests.tuner.studies import METRIC, journal, trial
 from tuner.asha import Asha
-from tuner.journal import Journal, Started
+from tuner.events import Started
+from tuner.journal import Journal
 from tuner.scheduler import StudyScheduler
 
 

@@ -14,7 +14,8 @@ from meta.recommend import Recommendation
 from meta.space import Categorical, Float, Int, SearchSpace
 from meta.study import Measurement, TrialState
 from tests.tuner.studies import SPACE, journal
-from tuner.journal import Ended, Journal, Measured
+from tuner.events import Ended, Measured
+from tuner.journal import Journal
 from tuner.search import StudySearch, distributions, trial_seed
 
 POINT = Recommendation({"x": 0.25, "depth": 3}, "default")

@@ -6,7 +6,7 @@ from typing import Any
 
 from meta.study import Study, TrialState
 from tests.tuner.studies import SPACE, study, trial
-from tuner import journal
+from tuner import events
 from tuner.summary import SYNTHETIC, Report
 
 TRIALS = (
@@ -19,8 +19,8 @@ TRIALS = (
 def report(ran: Study | None = None, **changes: Any) -> Report:
     fields: dict[str, Any] = {
         "study": ran or study().with_trials(TRIALS),
-        "tested": journal.Tested({"x": 0.0, "depth": 2}, 0.3, {"mae": 0.2}, 1.0),
-        "finished": journal.Finished("all trials done", 0.5),
+        "tested": events.FinalFit({"x": 0.0, "depth": 2}, 0.3, {"mae": 0.2}, 1.0),
+        "finished": events.Finished("all trials done", 0.5),
         "directory": Path("runs/one"),
         "tracking_uri": "http://user:secret@host:5000",
         "tracking_problem": None,

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from meta.space import Config
 from meta.study import Study, Trial, TrialState
+from tuner.events import FinalFit, Finished
 from tuner.home import redact
-from tuner.journal import Finished, Tested
 
 STUDY = "warmtune.study"
 TRIAL = "warmtune.trial"
@@ -119,13 +119,15 @@ def trial_points(trial: Trial, times: Iterable[float], metric: str) -> list[Poin
     return points
 
 
-def final_points(tested: Tested, metric: str, time: float) -> list[Point]:
+def final_points(tested: FinalFit, metric: str, time: float) -> list[Point]:
     """The metrics on the test data, named ``test_…``."""
     values = {**tested.metrics, metric: tested.value}
     return [Point(_name(f"test_{name}"), value, time, 0) for name, value in values.items()]
 
 
-def outcome_tags(study: Study, finished: Finished | None, tested: Tested | None) -> dict[str, str]:
+def outcome_tags(
+    study: Study, finished: Finished | None, tested: FinalFit | None
+) -> dict[str, str]:
     """The tags of a study's run that change while it runs, and its description."""
     best = study.best
     shown = {
@@ -136,7 +138,7 @@ def outcome_tags(study: Study, finished: Finished | None, tested: Tested | None)
     return {**_texts(shown), NOTE: _note(study, finished, tested)}
 
 
-def _note(study: Study, finished: Finished | None, tested: Tested | None) -> str:
+def _note(study: Study, finished: Finished | None, tested: FinalFit | None) -> str:
     """Markdown; the UI shows the first lines of it."""
     best, metric = study.best, study.metric.name
     facts = [f"{len(study.trials)} trials, {finished.reason if finished else 'running'}"]

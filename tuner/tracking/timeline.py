@@ -4,18 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from meta.study import Study, Trial, TrialState
-from tuner.journal import (
-    Ended,
-    Entry,
-    Finished,
-    Measured,
-    Started,
-    Tested,
-    connect_readonly,
-    fold,
-    read_entries,
-    read_header,
-)
+from tuner.events import Ended, FinalFit, Finished, Measured, Started, fold
+from tuner.journal import Entry, connect_readonly, read_entries, read_header
 from tuner.tracking.records import Point, final_points
 
 
@@ -45,7 +35,7 @@ class Timeline:
         self.curve: list[Point] = []
         self.test: list[Point] = []
         self.finished: Finished | None = None
-        self.tested: Tested | None = None
+        self.tested: FinalFit | None = None
         self.started = self.latest = 0.0
         self._sequence = 0
 
@@ -80,7 +70,7 @@ class Timeline:
                 self._extend_curve(self.trials[trial], now)
             case Finished():
                 self.finished = entry.event
-            case Tested():
+            case FinalFit():
                 self.tested = entry.event
                 self.test = final_points(entry.event, self._study.metric.name, now)
         if isinstance(entry.event, Started | Measured | Ended):

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from meta.space import Categorical, Float, Int, SearchSpace
 from meta.study import Measurement, Metric, Study, Task, TrialState
-from tuner.journal import Ended, Event, Finished, Journal, Measured, Started
-from tuner.journal import Tested as FinalFit  # pytest collects what is named Test…
+from tuner.events import Ended, Event, FinalFit, Finished, Measured, Started
+from tuner.journal import Journal
 
 SPACE = SearchSpace(
     {"rate": Float(0.01, 1.0, log=True), "rounds": Int(1, 100), "kind": Categorical(("a", True))}

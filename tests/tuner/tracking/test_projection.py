@@ -9,7 +9,8 @@ import pytest
 
 from meta.study import Measurement, TrialState
 from tests.tuner.tracking.journals import ending, eventful, trial_events, write_journal
-from tuner.journal import Ended, Finished, Journal, Measured, Started
+from tuner.events import Ended, Finished, Measured, Started
+from tuner.journal import Journal
 from tuner.tracking import projection as projection_module
 from tuner.tracking.projection import Projection
 from tuner.tracking.reader import read_studies

@@ -9,7 +9,8 @@ import pytest
 from meta.study import TrialState
 from tests.tuner.tracking.journals import ending, eventful, study, trial_events, write_journal
 from tests.tuner.tracking.test_projection import picture, project, runs_by_name
-from tuner.journal import Ended, Finished, Journal
+from tuner.events import Ended, Finished
+from tuner.journal import Journal
 from tuner.tracking import projection as projection_module
 from tuner.tracking.projection import Projection
 from tuner.tracking.reader import read_studies

@@ -11,7 +11,7 @@ import pytest
 from meta.study import TrialState
 from tests.tuner.tracking.journals import ending, eventful, study, trial_events, write_journal
 from tests.tuner.tracking.servers import answering, black_hole, closed_port
-from tuner.journal import Finished
+from tuner.events import Finished
 from tuner.tracking import reader
 from tuner.tracking.projection import Projection
 from tuner.tracking.reader import PastStudies, read_studies

@@ -7,7 +7,7 @@ import pytest
 from tests.tuner.studies import METRIC, SPACE, study
 from tuner.config import Budget, Resources, RunOptions, StudyConfig
 from tuner.errors import EnvironmentFault
-from tuner.plan import plan
+from tuner.planner import plan
 
 NO_HISTORY = RunOptions(use_history=False)
 CONFIG = StudyConfig(

@@ -1,0 +1,93 @@
+"""What can happen in a study, and how the trials follow from it: one function folds the events."""
+
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from meta.space import Config
+from meta.study import Measurement, Trial, TrialState
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A trial was handed out: to be run, or to be run again after an interruption."""
+
+    trial: int
+    config: Config
+    origin: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A trial reported a measurement."""
+
+    trial: int
+    measurement: Measurement
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A trial reached a final state after ``seconds`` of training."""
+
+    trial: int
+    state: TrialState
+    reason: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The study is over; nothing follows but a final fit."""
+
+    reason: str
+    gpu_hours: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class FinalFit:
+    """The best configuration was trained once more and measured on the test data."""
+
+    config: Config
+    value: float
+    metrics: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+Event = Started | Measured | Ended | Finished | FinalFit
+
+
+KINDS: dict[str, type[Event]] = {
+    "started": Started,
+    "measured": Measured,
+    "ended": Ended,
+    "finished": Finished,
+    "tested": FinalFit,
+}
+NAMES = {kind: name for name, kind in KINDS.items()}
+
+
+def write_event(event: Event) -> tuple[str, dict[str, Any]]:
+    """The kind of an event and its fields, as JSON can hold them."""
+    return NAMES[type(event)], asdict(event)
+
+
+def read_event(kind: str, body: dict[str, Any]) -> Event:
+    """Read what ``write_event`` wrote; raises ``KeyError``, ``TypeError`` or ``ValueError``."""
+    if kind == "measured":
+        body["measurement"] = Measurement.from_json(body["measurement"])
+    elif kind == "ended":
+        body["state"] = TrialState(body["state"])
+    return KINDS[kind](**body)
+
+
+def fold(trials: dict[int, Trial], event: Event) -> None:
+    """Apply one event to the trials; steps that repeat or go back change nothing."""
+    match event:
+        case Started(trial, config, origin, seed):
+            trials.setdefault(trial, Trial(trial, config, origin=origin, seed=seed))
+        case Measured(trial, measurement):
+            old = trials[trial]
+            if measurement.step > old.step:
+                trials[trial] = replace(old, measurements=(*old.measurements, measurement))
+        case Ended(trial, state, reason, seconds):
+            trials[trial] = replace(trials[trial], state=state, reason=reason, seconds=seconds)
