@@ -1,5 +1,6 @@
 """Runs the trials of a study on Ray Tune until they are all done or a limit is reached."""
 
+import os
 import tempfile
 from functools import partial
 
@@ -16,6 +17,11 @@ from tuner.search import StudySearch
 from tuner.session import Session
 from tuner.worker import run_trial
 
+MAX_PENDING = "TUNE_MAX_PENDING_TRIALS_PG"
+"""How many actors Ray starts at the same time. Its default for a searcher is one after the other,
+but a trial that waits for its actor is given one that has become free and its own is called off:
+where trials are shorter than the start of an actor, all would run in the first one."""
+
 
 def run_trials(session: Session) -> None:
     """Run what is left of the study; raises ``Interrupted`` after a signal, resumable.
@@ -23,6 +29,7 @@ def run_trials(session: Session) -> None:
     When it returns, every trial has ended and the journal says why the study did.
     """
     journal, config, allotment = session.journal, session.config, session.allotment
+    os.environ[MAX_PENDING] = str(allotment.concurrency)
     limits = Limits(journal, config.budget, allotment.gpu, session.signals)
     ended = sum(trial.state is not TrialState.RUNNING for trial in journal.trials.values())
     trainable = partial(run_trial, session.setting, session.data)

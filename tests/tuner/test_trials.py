@@ -1,0 +1,46 @@
+"""How the trials of a study are put on Ray's workers."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from meta.space import Float, SearchSpace
+from meta.study import Metric, Task
+from tuner.config import Budget, Resources, RunOptions, StudyConfig, Tracking
+from tuner.driver import run
+
+WHO = """
+import os, time
+
+time.sleep(1)  # what a library takes to import
+
+
+def train(config, context):
+    time.sleep(0.05)
+    context.report(1, config["x"], {"pid": os.getpid()})
+"""
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray_cluster")
+def test_short_trials_share_as_many_workers_as_may_run_at_once(
+    tmp_path: Path, mlflow_store: str
+) -> None:
+    (tmp_path / "who.py").write_text(WHO)
+    config = StudyConfig(
+        task=Task("who", "am-i"),
+        trainable="who:train",
+        metric=Metric("x", "min"),
+        space=SearchSpace({"x": Float(0.0, 1.0)}),
+        budget=Budget(trials=16, max_steps=1),
+        resources=Resources(cpu=1, gpu=0),
+        tracking=Tracking(mlflow_store, "workers"),
+        code=str(tmp_path),
+    )
+    options = RunOptions(quiet=True, use_history=False, finalize=False)
+    workers = {trial.measurements[-1].metrics["pid"] for trial in run(config, options).study.trials}
+    assert len(workers) == 2
+    alone = replace(config, resources=Resources(cpu=1, gpu=0, concurrency=1))
+    workers = {trial.measurements[-1].metrics["pid"] for trial in run(alone, options).study.trials}
+    assert len(workers) == 1
