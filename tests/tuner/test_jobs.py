@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -50,9 +51,15 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
     head = ["start", "--head", "--block", "--num-cpus", "2", "--disable-usage-stats"]
     ports = ["--port", str(free_port()), "--dashboard-port", dashboard]
     ports += ["--ray-client-server-port", str(free_port())]
-    with subprocess.Popen(
-        [RAY, *head, *ports], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as process:
+    with (
+        TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder,  # sockets: short
+        subprocess.Popen(
+            [RAY, *head, *ports, "--temp-dir", folder],
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as process,
+    ):
         wait_until(lambda: _takes_jobs(environment), "the cluster takes no jobs")
         yield environment
         process.terminate()
