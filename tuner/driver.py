@@ -111,8 +111,11 @@ def _carry_on(journal: Journal, config: StudyConfig, options: RunOptions, data: 
     projector.start()
     try:
         with _status(directory):
-            if journal.finished is None or (options.finalize and journal.tested is None):
+            untested = journal.study.best is not None and journal.tested is None
+            if journal.finished is None or (options.finalize and untested):
                 _work(journal, config, options, data.payload)
+            if journal.study.best is None:
+                raise NoTrialCompleted(*_why_none_completed(journal.study))
             assert journal.finished is not None
     finally:
         projector.finish(CATCH_UP_SECONDS)
@@ -141,9 +144,7 @@ def _work(journal: Journal, config: StudyConfig, options: RunOptions, payload: o
             with shown(journal, config.budget.trials, options.quiet):
                 run_trials(at_work)
         best = journal.study.best
-        if best is None:
-            raise NoTrialCompleted(*_why_none_completed(journal.study))
-        if options.finalize:
+        if best is not None and options.finalize:
             journal.append(final_fit(at_work, best))
 
 

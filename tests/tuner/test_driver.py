@@ -18,6 +18,7 @@ from tuner.config import Budget, Resources, RunOptions, StudyConfig, Tracking
 from tuner.driver import resume, run
 from tuner.errors import NoTrialCompleted, RunDirectoryError, UsageError
 from tuner.journal import Journal
+from tuner.rundir import runs
 from tuner.summary import Report
 from tuner.tracking import read_studies
 
@@ -159,6 +160,10 @@ def test_a_study_in_which_all_fails_ends_early_and_says_why(config: StudyConfig)
     assert caught.value.exit_code == 4
     (study,) = past(config)
     assert len(study.trials) <= 6
+    (directory,) = runs()
+    assert json.loads((directory / "status.json").read_text())["exit_code"] == 4
+    with pytest.raises(NoTrialCompleted):
+        resume(directory, replace(QUIET, address="ray://nowhere:1"))
 
 
 def test_a_time_budget_ends_the_study_with_what_it_has(config: StudyConfig) -> None:
