@@ -47,7 +47,7 @@ STRIDE = 10
 
 MAX_LEAVES = 127
 """LightGBM grows leaf by leaf: ``2**max_depth`` leaves, but no more than this. With 255 and 1,023
-the best validation values on Adult and Wine Quality were no better and a run took longer."""
+the best validation values on Adult and Wine Quality were on the whole no better, a run longer."""
 
 SINGLE_CATEGORIES = 64
 """Up to so many categories a split takes one against the rest, beyond it sets of them (the
