@@ -39,4 +39,4 @@ def test_what_does_not_fit_this_machine_is_refused() -> None:
 
 def test_a_plan_starts_no_ray(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    plan(CONFIG, NO_HISTORY)
+    assert plan(CONFIG, NO_HISTORY).allotment.concurrency >= 1
