@@ -23,7 +23,7 @@ RAY = str(Path(sys.executable).with_name("ray"))
 SUBMIT = ["job", "submit", "--working-dir", str(ROOT)]
 RUN = ["--", "python", "-m", "tuner", "run", "toy-curve", "--no-history", "--quiet"]
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def free_port() -> int:
@@ -51,30 +51,38 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
     head = ["start", "--head", "--block", "--num-cpus", "2", "--disable-usage-stats"]
     ports = ["--port", str(free_port()), "--dashboard-port", dashboard]
     ports += ["--ray-client-server-port", str(free_port())]
+    ports += ["--dashboard-agent-listen-port", str(free_port())]  # else one for the whole machine
+    log = home / "head.log"
     with (
         TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder,  # sockets: short
+        log.open("w") as output,
         subprocess.Popen(
             [RAY, *head, *ports, "--temp-dir", folder],
             env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
         ) as process,
     ):
-        wait_until(lambda: _takes_jobs(environment), "the cluster takes no jobs")
-        yield environment
-        process.terminate()
+        try:
+            wait_until(lambda: _takes_jobs(environment, log), "the cluster takes no jobs", log)
+            yield environment
+        finally:
+            process.terminate()
 
 
-def wait_until(happened: Callable[[], bool], complaint: str) -> None:
-    deadline = time.monotonic() + 60
+def wait_until(happened: Callable[[], bool], complaint: str, log: Path | None = None) -> None:
+    deadline = time.monotonic() + 180
     while not happened():
-        assert time.monotonic() < deadline, complaint
+        assert time.monotonic() < deadline, f"{complaint}\n{log.read_text() if log else ''}"
         time.sleep(0.5)
 
 
-def _takes_jobs(environment: dict[str, str]) -> bool:
+def _takes_jobs(environment: dict[str, str], log: Path) -> bool:
     """The agent that starts jobs comes up some time after the dashboard."""
-    return ray(environment, "job", "submit", "--", "true").returncode == 0
+    job = ray(environment, "job", "submit", "--", "true")
+    with log.open("a") as output:
+        output.write(job.stdout + job.stderr)
+    return job.returncode == 0
 
 
 def _ended(directory: Path) -> list[Trial]:
