@@ -50,7 +50,8 @@ class Data:
     """What a trainable's ``load`` returns: the shared object and what history records of it.
 
     ``payload`` reaches the trainable as ``context.data``; ``fingerprint`` names data and split;
-    ``features`` are the meta-features (name → number) of the data set; ``rows`` counts per split.
+    ``features`` are the meta-features of the data set (name → number, best on scales where a
+    difference of 1 is a large one), by which related studies are found; ``rows`` counts per split.
     """
 
     payload: Any

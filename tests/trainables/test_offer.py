@@ -4,7 +4,7 @@ import pytest
 
 import trainables
 from trainables.base import DataRequest, Offer
-from trainables.data.sources import ADULT
+from trainables.data.sources import ADULT, SOURCES
 from trainables.metrics import METRICS
 
 
@@ -15,7 +15,7 @@ def tabular() -> Offer:
 
 
 def test_what_tabular_offers_is_what_it_can_load_train_and_measure() -> None:
-    assert set(tabular().datasets) == {"adult", "wine-quality", "diabetes", "breast-cancer"}
+    assert set(tabular().datasets) == set(SOURCES)
     assert set(tabular().models) == {"xgboost", "lightgbm"}
     assert set(tabular().metrics) == {name for known in METRICS.values() for name in known}
     assert tabular().metrics["rmse"] == "min"

@@ -39,7 +39,7 @@ def test_data_that_cannot_be_had_or_used_end_with_their_exit_code(
     monkeypatch.delenv("TUNER_DATA", raising=False)
     assert run(monkeypatch, "--dataset", "adult") == 3
     assert capsys.readouterr().err.startswith("error: cannot fetch adult")
-    assert run(monkeypatch, "--dataset", "titanic") == 2
+    assert run(monkeypatch, "--dataset", "iris") == 2
     assert run(monkeypatch, "--dataset", "diabetes", "--set", "max_depth") == 2
     assert "KEY=VALUE expected" in capsys.readouterr().err
 

@@ -4,6 +4,7 @@ import pytest
 
 from meta.space import Float, Int
 from tests.tuner.configs import LEAST, write
+from trainables.data.sources import SOURCES
 from tuner import tasks
 from tuner.config_reader import load
 from tuner.errors import UsageError
@@ -21,7 +22,7 @@ def test_the_tree_tasks_search_the_published_space() -> None:
         "n_estimators": Int(100, 1000, default=300),
         "subsample": Float(0.5, 1.0, default=1.0),
     }
-    trials = {"adult": 50, "wine-quality": 50, "breast-cancer": 50, "diabetes": 30}
+    trials = dict.fromkeys(SOURCES, 50) | {"diabetes": 30, "cpu": 30}
     for dataset, count in trials.items():
         for model in ("xgboost", "lightgbm"):
             config = load(f"{dataset}-{model}")

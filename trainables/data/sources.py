@@ -1,20 +1,25 @@
-"""The tabular data sets: ``diabetes``, ``breast-cancer``, ``adult``, ``wine-quality``.
+"""The tabular data sets: two that scikit-learn offers, three that it carries, two from UCI.
 
 ``adult`` keeps all 14 features, ``fnlwgt`` (a sampling weight) among them, as published benchmarks
 do. ``wine-quality`` is red and white wine in one table of 6,497 rows with the colour as a twelfth
 feature; 1,177 rows repeat the features of another. Published values that split such rows at random
 test partly on what was trained on; here identical rows stay on one side, so errors are larger.
+``cpu``, ``kr-vs-kp`` and ``titanic`` are the data sets 561, 3 and 40945 of OpenML, whole, which
+scikit-learn is installed with for its own tests. Of ``titanic`` the texts are left out, and so are
+``boat`` and ``body``, which tell who survived.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from trainables.base import DataRequest
+from trainables.base import DataRequest, DataUnavailable
 from trainables.data import fetch
-from trainables.data.table import Layout, Table, TextFile, read
+from trainables.data.table import ArffFile, Layout, Table, TextFile, read
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,30 @@ ADULT_COLUMNS = {
     "hours-per-week": 0,
     "native-country": 41,
 }
+CPU_COLUMNS = {
+    "vendor": 30,
+    **dict.fromkeys(("MYCT", "MMIN", "MMAX", "CACH", "CHMIN", "CHMAX"), 0),
+}
+CHESS_INPUTS = (
+    *("bkblk", "bknwy", "bkon8", "bkona", "bkspr", "bkxbq", "bkxcr", "bkxwp", "blxwp", "bxqsq"),
+    *("cntxt", "dsopp", "dwipd", "hdchk", "katri", "mulch", "qxmsq", "r2ar8", "reskd", "reskr"),
+    *("rimmx", "rkxwp", "rxmsq", "simpl", "skach", "skewr", "skrxp", "spcop", "stlmt", "thrsk"),
+    *("wkcti", "wkna8", "wknck", "wkovl", "wkpos", "wtoeg"),
+)
+CHESS_COLUMNS = {**dict.fromkeys(CHESS_INPUTS, 2), "katri": 3}
+TITANIC_COLUMNS = {
+    "pclass": 0,
+    "sex": 2,
+    "age": 0,
+    "sibsp": 0,
+    "parch": 0,
+    "fare": 0,
+    "embarked": 3,
+}
+TITANIC_FIELDS = (
+    *("pclass", "survived", "name", "sex", "age", "sibsp", "parch", "ticket", "fare", "cabin"),
+    *("embarked", "boat", "body", "home.dest"),
+)
 WINE = fetch.Archive(
     "wine-quality",
     "/static/public/186/wine+quality.zip",
@@ -113,6 +142,28 @@ def _breast_cancer(_: DataRequest) -> Table:
     return _bundled(load_breast_cancer())
 
 
+def _cpu(_: DataRequest) -> Table:
+    layout = Layout((*CPU_COLUMNS, "class"), "class", CPU_COLUMNS)
+    return read([_openml("id_561/data-v1-dl-52739.arff.gz")], layout)
+
+
+def _chess(_: DataRequest) -> Table:
+    layout = Layout((*CHESS_COLUMNS, "class"), "class", CHESS_COLUMNS, ("'nowin'", "'won'"))
+    return read([_openml("id_3/data-v1-dl-3.arff.gz")], layout)
+
+
+def _titanic(_: DataRequest) -> Table:
+    layout = Layout(TITANIC_FIELDS, "survived", TITANIC_COLUMNS, ("0", "1"))
+    return read([_openml("id_40945/data-v1-dl-16826755.arff.gz")], layout)
+
+
+def _openml(name: str) -> ArffFile:
+    path = Path(str(files("sklearn"))) / "datasets" / "tests" / "data" / "openml" / name
+    if not path.is_file():
+        raise DataUnavailable(f"this scikit-learn comes without {path}. Install it from PyPI.")
+    return ArffFile(path)
+
+
 def _bundled(bunch: Any) -> Table:
     columns = dict.fromkeys(map(str, bunch.feature_names), 0)
     return Table(bunch.data.astype(np.float32), bunch.target.astype(np.float32), columns)
@@ -140,6 +191,9 @@ BREAST_CANCER_COLUMNS = {
 SOURCES = {
     "diabetes": Source("regression", DIABETES_COLUMNS, 442, _diabetes),
     "breast-cancer": Source("binary", BREAST_CANCER_COLUMNS, 569, _breast_cancer),
+    "cpu": Source("regression", CPU_COLUMNS, 209, _cpu),
+    "kr-vs-kp": Source("binary", CHESS_COLUMNS, 3_196, _chess),
+    "titanic": Source("binary", TITANIC_COLUMNS, 1_309, _titanic, missing=0.0290),
     "adult": Source(
         "binary", ADULT_COLUMNS, 48_842, _adult, ADULT, official=32_561, missing=0.0095
     ),

@@ -1,6 +1,7 @@
 """Delimited text becomes a table of numbers; every fault is named with its file and line."""
 
 import csv
+import gzip
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -70,6 +71,21 @@ class TextFile:
             for row in reader:
                 if row and reader.line_num > self.skip:
                     yield f"{self.path.name}:{reader.line_num}", row
+
+
+@dataclass(frozen=True)
+class ArffFile(TextFile):
+    """A gzipped ARFF file: its rows are what follows ``@data``, but for comments."""
+
+    def records(self, delimiter: str) -> Iterator[tuple[str, list[str]]]:
+        """As ``TextFile.records``."""
+        in_data = False
+        with gzip.open(self.path, "rt", encoding="utf-8") as file:
+            for number, line in enumerate(file, 1):
+                if in_data and line.strip() and not line.startswith("%"):
+                    (row,) = csv.reader([line], delimiter=delimiter, skipinitialspace=True)
+                    yield f"{self.path.name}:{number}", row
+                in_data = in_data or line.strip().lower() == "@data"
 
 
 def read(files: Sequence[TextFile], layout: Layout) -> Table:

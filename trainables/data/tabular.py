@@ -1,7 +1,6 @@
 """A tabular data set, checked, split and named by a fingerprint."""
 
 import hashlib
-import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 
 from trainables import metrics
 from trainables.base import Data, DataError, DataRequest
+from trainables.data.features import describe
 from trainables.data.fetch import at_hand
 from trainables.data.sources import SOURCES, Source
 from trainables.data.split import Rows, draw
@@ -60,7 +60,8 @@ def load(request: DataRequest) -> Data:
         fingerprint=_fingerprint(request, table, parts),
     )
     rows = {name: len(part) for name, part in zip(PARTS, parts, strict=True)}
-    return Data(data, data.fingerprint, features(data), rows)
+    features = describe(table.x[train], table.y[train], data.categorical, source.kind)
+    return Data(data, data.fingerprint, features, rows)
 
 
 def locate(request: DataRequest) -> str:
@@ -70,24 +71,6 @@ def locate(request: DataRequest) -> str:
         return "bundled with scikit-learn"
     folder = at_hand(archive, request)
     return f"in {folder}" if folder else "to be fetched from UCI"
-
-
-def features(data: TabularData) -> dict[str, float]:
-    """Meta-features of the training rows: size, kinds of columns, spread of the target.
-
-    ``class_entropy`` is in bits, ``target_skew`` the third standardised moment.
-    """
-    x, y = data.x[data.train], data.y[data.train].astype(np.float64)
-    described = {
-        "log_rows": math.log(len(y)),
-        "columns": float(x.shape[1]),
-        "share_categorical": float(data.categorical.mean()),
-        "share_missing": float(np.isnan(x).mean()),
-    }
-    if data.kind == "binary":
-        shares = np.array([y.mean(), 1 - y.mean()])
-        return {**described, "class_entropy": float(-(shares * np.log2(shares)).sum())}
-    return {**described, "target_skew": float(((y - y.mean()) ** 3).mean() / y.std() ** 3)}
 
 
 def synthesize(source: Source, seed: int) -> Table:

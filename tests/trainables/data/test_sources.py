@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 
 from tests.trainables.data.conftest import ArchiveServer, zipped
-from trainables.base import DataRequest
+from trainables.base import DataRequest, DataUnavailable
+from trainables.data import sources
 from trainables.data.fetch import Archive
 from trainables.data.sources import ADULT, SOURCES, WINE
 from trainables.data.table import Table
 
 REAL = ["adult", "wine-quality"]
+BUNDLED = ["diabetes", "breast-cancer", "cpu", "kr-vs-kp", "titanic"]
 
 
 def read(name: str, shared_dir: Path | None = None) -> Table:
@@ -17,22 +19,39 @@ def read(name: str, shared_dir: Path | None = None) -> Table:
     return SOURCES[name].read(DataRequest(name, 0, directory=directory))
 
 
-@pytest.mark.parametrize("name", ["diabetes", "breast-cancer"])
-def test_a_bundled_data_set_looks_as_declared(name: str) -> None:
-    table, source = read(name), SOURCES[name]
+def declared_and_found(name: str, table: Table) -> None:
+    source = SOURCES[name]
     assert table.x.shape == (source.rows, len(source.columns))
     assert table.columns == source.columns
     assert table.faults(source.kind == "binary") == []
-
-
-@pytest.mark.parametrize("name", REAL)
-def test_a_uci_data_set_looks_as_declared(name: str, shared_dir: Path) -> None:
-    table, source = read(name, shared_dir), SOURCES[name]
-    assert table.x.shape == (source.rows, len(source.columns))
     assert np.isnan(table.x).mean() == pytest.approx(source.missing, abs=5e-5)
     for column, (name, categories) in zip(table.x.T, source.columns.items(), strict=True):
         codes = set(column[~np.isnan(column)])
         assert not categories or codes == set(range(categories)), name
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_a_bundled_data_set_looks_as_declared(name: str) -> None:
+    declared_and_found(name, read(name))
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_a_uci_data_set_looks_as_declared(name: str, shared_dir: Path) -> None:
+    declared_and_found(name, read(name, shared_dir))
+
+
+def test_openml_data_sets_are_whole_with_their_published_counts() -> None:
+    assert read("titanic").y.sum() == 500
+    assert read("kr-vs-kp").y.sum() == 1_669
+    assert read("cpu").y.max() == 1_238
+
+
+def test_a_scikit_learn_without_its_tests_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "files", lambda package: tmp_path)
+    with pytest.raises(DataUnavailable, match=r"comes without .*id_40945.* Install it from PyPI"):
+        read("titanic")
 
 
 def test_adult_is_both_files_with_their_published_counts(shared_dir: Path) -> None:

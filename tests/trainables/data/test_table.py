@@ -1,3 +1,4 @@
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 
 from trainables.base import DataError
 from trainables.data import table
-from trainables.data.table import Layout, TextFile, read
+from trainables.data.table import ArffFile, Layout, TextFile, read
 
 LAYOUT = Layout(("size", "shape", "label"), "label", {"size": 0, "shape": 2}, ("no", "yes"))
 NUMBERS = Layout(("size", "price"), "price", {"size": 0}, delimiter=";")
@@ -48,6 +49,19 @@ def test_quoted_headers_and_another_delimiter_are_read(tmp_path: Path) -> None:
     found = read([write(tmp_path, '"size";"price"\n1;2\n3;4\n', skip=1)], NUMBERS)
     np.testing.assert_array_equal(found.x, [[1], [3]])
     np.testing.assert_array_equal(found.y, [2, 4])
+
+
+def test_the_rows_of_an_arff_file_follow_its_declarations(tmp_path: Path) -> None:
+    path = tmp_path / "x.arff.gz"
+    head = "% 1, 2\n@relation x\n@attribute size real\n@DATA\n"
+    path.write_bytes(gzip.compress(f'{head}1,yes,"a, b"\n\n% no row\n?,no,c\n'.encode()))
+    layout = Layout(("size", "label", "text"), "label", {"size": 0}, ("no", "yes"))
+    found = read([ArffFile(path)], layout)
+    np.testing.assert_array_equal(found.x, [[1], [np.nan]])
+    np.testing.assert_array_equal(found.y, [1, 0])
+    path.write_bytes(gzip.compress(f"{head}1,yes,a\n2,yes\n".encode()))
+    with pytest.raises(DataError, match=r"x\.arff\.gz:6: 2 fields, 3 expected"):
+        read([ArffFile(path)], layout)
 
 
 def test_every_fault_is_a_line_with_file_and_line_number(tmp_path: Path) -> None:
