@@ -55,6 +55,11 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
         " may be repeated",
     },
     "--no-history": {"action": "store_true", "help": "learn from no past study"},
+    "--no-starter": {
+        "action": "store_true",
+        "help": "learn from your own past alone, not from what ships with tuner"
+        " (warm_start.starter)",
+    },
     "--data-dir": {"metavar": "DIR", "type": Path, "help": "read the data from local copies"},
     "--address": {
         "metavar": "ADDRESS",
@@ -81,8 +86,13 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "--port": {"metavar": "PORT", "default": "5000", "help": "listen on this port (5000)"},
 }
 
-STUDY = ("--baseline", *CONFIG_OPTIONS, "--set", "--synthetic", "--history", "--no-history")
-REPEATED_OPTIONS = (*CONFIG_OPTIONS, "--set", "--synthetic", "--data-dir", "--allow-code")
+SWITCHES = {
+    "--synthetic": ("task.synthetic", "true"),
+    "--no-starter": ("warm_start.starter", "false"),
+}
+"""Options without a value that set a key of the configuration: the key and what to."""
+STUDY = ("--baseline", *CONFIG_OPTIONS, "--set", *SWITCHES, "--history", "--no-history")
+REPEATED_OPTIONS = (*CONFIG_OPTIONS, "--set", *SWITCHES, "--data-dir", "--allow-code")
 """Options that two runs must share to be a pair."""
 PLACE = ("--data-dir", "--address", "--allow-code", "--json")
 STORE = ("--tracking-uri", "--experiment")

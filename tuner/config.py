@@ -34,9 +34,10 @@ class Resources:
 
 @dataclass(frozen=True, slots=True)
 class WarmStart:
-    """How many configurations are recommended from the past."""
+    """How many configurations are recommended, and whether the starter history may speak."""
 
     points: int = 5
+    starter: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -231,6 +231,12 @@ FIELDS = (
         "5",
         "how many configurations the past recommends; 0 (--warm-start off) for none",
     ),
+    Field(
+        "warm_start.starter",
+        _flag,
+        "false",
+        "whether the history that ships with tuner stands behind your own",
+    ),
     Field("tracking.uri", _uri, "sqlite:///mlflow.db", "the MLflow store"),
     Field("tracking.experiment", _line, "warmtune", "the MLflow experiment"),
     Field(

@@ -6,7 +6,7 @@ from argparse import Namespace
 from dataclasses import replace
 
 from tuner import tasks
-from tuner.arguments import CONFIG_OPTIONS, REPEATED_OPTIONS
+from tuner.arguments import CONFIG_OPTIONS, REPEATED_OPTIONS, SWITCHES
 from tuner.config import RunOptions, StudyConfig
 from tuner.config_reader import Override, load
 from tuner.errors import UsageError, gathering
@@ -62,8 +62,9 @@ def _overrides(arguments: Namespace, faults: list[str]) -> list[Override]:
         if text is not None:
             is_off = option == "--warm-start" and text == "off"
             overrides.append(Override(key, "0" if is_off else text, f"{option}: "))
-    if given.get("synthetic"):
-        overrides.append(Override("task.synthetic", "true", "--synthetic: "))
+    for option, (key, text) in SWITCHES.items():
+        if given.get(option.removeprefix("--").replace("-", "_")):
+            overrides.append(Override(key, text, f"{option}: "))
     return overrides
 
 

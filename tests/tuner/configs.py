@@ -16,7 +16,7 @@ space:
   kind: {categorical: [a, "no", true, 2, 2.5], default: "no"}
 budget: {trials: 7, time: 90s, gpu_hours: 2, max_steps: 27, grace_steps: 3, reduction_factor: 2}
 resources: {cpu: 2, gpu: 0.25, concurrency: 3}
-warm_start: {points: 4}
+warm_start: {points: 4, starter: false}
 tracking: {uri: "http://mlflow:5000", experiment: mine}
 sampler: gp
 seed: 9

@@ -2,7 +2,15 @@ import argparse
 
 import pytest
 
-from tuner.arguments import ARGUMENTS, COMMANDS, CONFIG_OPTIONS, EXIT_CODES, build, parse
+from tuner.arguments import (
+    ARGUMENTS,
+    COMMANDS,
+    CONFIG_OPTIONS,
+    EXIT_CODES,
+    SWITCHES,
+    build,
+    parse,
+)
 from tuner.commands import COMMANDS as FUNCTIONS
 from tuner.errors import TunerError, UsageError
 from tuner.fields import FIELDS
@@ -22,7 +30,8 @@ def test_every_argument_belongs_to_a_command() -> None:
 
 
 def test_every_configuration_option_sets_a_known_key() -> None:
-    assert {key for key, _, _ in CONFIG_OPTIONS.values()} <= {field.key for field in FIELDS}
+    keys = {key for key, *_ in (*CONFIG_OPTIONS.values(), *SWITCHES.values())}
+    assert keys <= {field.key for field in FIELDS}
 
 
 def test_every_class_of_error_has_a_documented_exit_code() -> None:

@@ -73,6 +73,7 @@ def test_a_run_hands_the_config_with_its_overrides_to_the_driver(driver: Driver)
     line = (
         "run toy-curve --trials 7 --time-budget 90s --gpu-hours 2 --concurrency 3 --seed 4"
         " --sampler gp --warm-start off --tracking-uri http://mlflow:5000 --synthetic"
+        " --no-starter"
         " --set space.x.default=0.25 --set budget.trials=99"
     )
     assert main(shlex.split(line)) == 0
@@ -81,6 +82,7 @@ def test_a_run_hands_the_config_with_its_overrides_to_the_driver(driver: Driver)
     assert (config.resources.concurrency, config.seed, config.sampler) == (3, 4, "gp")
     assert (config.warm_start.points, config.tracking.uri) == (0, "http://mlflow:5000")
     assert config.synthetic
+    assert not config.warm_start.starter
     assert config.space.parameters["x"].default == 0.25
 
 
@@ -112,10 +114,13 @@ def test_every_option_that_is_no_key_reaches_the_driver(driver: Driver, tmp_path
 
 
 def test_the_command_of_the_other_arm_repeats_what_makes_a_pair(driver: Driver) -> None:
-    line = "run toy-curve --baseline --json --seed 4 --trials 7 --set space.x.default=0.25"
+    line = (
+        "run toy-curve --baseline --json --seed 4 --trials 7 --set space.x.default=0.25"
+        " --no-starter"
+    )
     assert main(shlex.split(line)) == 0
     assert driver.asked[0][1].command == (
-        "tuner run toy-curve --trials 7 --seed 4 --set space.x.default=0.25"
+        "tuner run toy-curve --trials 7 --seed 4 --set space.x.default=0.25 --no-starter"
     )
     assert main(["run", "toy-curve", "--no-history"]) == 0
     assert not driver.asked[1][1].use_history

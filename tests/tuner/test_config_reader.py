@@ -34,7 +34,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         sampler="gp",
         budget=Budget(7, 90, 2, 27, 3, 2),
         resources=Resources(2, 0.25, 3),
-        warm_start=WarmStart(4),
+        warm_start=WarmStart(4, False),
         tracking=Tracking("http://mlflow:5000", "mine"),
     )
 
