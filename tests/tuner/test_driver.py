@@ -14,7 +14,10 @@ import pytest
 
 from meta.space import Categorical, Float, SearchSpace
 from meta.study import Metric, Study, Task, TrialState
+from trainables.base import DataRequest
+from trainables.data.tabular import load as read_data
 from tuner.config import Budget, Resources, RunOptions, StudyConfig, Tracking
+from tuner.config_reader import Override, load
 from tuner.driver import resume, run
 from tuner.errors import NoTrialCompleted, RunDirectoryError, UsageError
 from tuner.journal import Journal
@@ -85,6 +88,15 @@ def test_a_study_can_be_rebuilt_from_mlflow_alone(config: StudyConfig) -> None:
     assert past(config) == ()
     study = run(config, QUIET).study
     assert past(config) == (study,)
+
+
+def test_what_is_known_of_the_data_is_known_of_the_past(config: StudyConfig) -> None:
+    trees = load("diabetes-xgboost", [Override("budget.trials", "1")])
+    trees = replace(trees, tracking=config.tracking)
+    run(trees, replace(QUIET, finalize=False))
+    data = read_data(DataRequest("diabetes", trees.seed))
+    (study,) = past(trees)
+    assert (study.features, study.fingerprint) == (data.features, data.fingerprint)
 
 
 def test_the_second_study_starts_from_the_best_of_the_first(config: StudyConfig) -> None:
