@@ -19,7 +19,7 @@ TRAINABLES_MUST_NOT_IMPORT = {"ray", "optuna", "mlflow", "meta", "tuner"}
 DOORS = {
     "yaml": ("tuner.strict_yaml",),
     "mlflow": ("tuner.tracking.*",),
-    "optuna": ("tuner.search", "meta.sampler"),
+    "optuna": ("tuner.search", "meta.sampler", "tuner.importers.optuna_storage"),
     "ray": (
         *("tuner.cluster", "tuner.session", "tuner.trials", "tuner.finalize"),
         *("tuner.limits", "tuner.scheduler", "tuner.search", "tuner.worker"),
@@ -51,7 +51,9 @@ def floor_faults(modules: Iterable[Module]) -> Faults:
 def _on_its_floor(module: Module, root: str) -> bool:
     match module.package:
         case "meta":
-            return root in META_MAY_IMPORT or (module.name, root) == ("meta.sampler", "optuna")
+            return root in META_MAY_IMPORT or (
+                root == "optuna" and module.name.startswith("meta.sampler")
+            )
         case "trainables":
             return root not in {*TRAINABLES_MUST_NOT_IMPORT, *AROUND}
         case "tuner":

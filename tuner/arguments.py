@@ -79,8 +79,45 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "--quiet": {"action": "store_true", "help": "show no progress"},
     "--experiment": {
         "metavar": "NAME",
-        "default": "warmtune",
-        "help": "the MLflow experiment of the studies (warmtune)",
+        "help": "the MLflow experiment of the studies (warmtune; that to import: the only one)",
+    },
+    "source": {
+        "metavar": "SOURCE",
+        "help": "an Optuna storage (sqlite:///x.db or a journal file), an MLflow store or mlruns"
+        " folder, a folder of Ray Tune results, a table (CSV, Parquet, W&B) or an exported file",
+    },
+    "file": {"metavar": "FILE", "type": Path, "help": "the Parquet file to write"},
+    "--task": {
+        "metavar": "TASK",
+        "help": "the task of the trials; needed to import what was not exported",
+    },
+    "--from": {
+        "metavar": "KIND",
+        "dest": "kind",
+        "help": "take the source for mlflow, optuna, ray, table, wandb or archive",
+    },
+    "--study": {"metavar": "NAME", "help": "only the study of this name in the source"},
+    "--dataset": {
+        "metavar": "NAME",
+        "help": "the data set that the trials were trained on (the name of the study)",
+    },
+    "--metric": {
+        "metavar": "NAME[:SCALE]",
+        "help": "what the source calls the metric, and how it writes it: percent, negative,"
+        " complement, ... or a factor",
+    },
+    "--mode": {"metavar": "max|min", "help": "which values of that metric are better"},
+    "--map": {
+        "metavar": "OURS=THEIRS[:SCALE]",
+        "dest": "maps",
+        "action": "append",
+        "default": [],
+        "help": "what the source calls a parameter, and how it writes it: log10, log2, log,"
+        " percent, complement, inverse, ... or a factor; may be repeated",
+    },
+    "--dry-run": {
+        "action": "store_true",
+        "help": "show what would be imported, and import nothing",
     },
     "--host": {"metavar": "HOST", "default": "127.0.0.1", "help": "listen here (127.0.0.1)"},
     "--port": {"metavar": "PORT", "default": "5000", "help": "listen on this port (5000)"},
@@ -96,6 +133,17 @@ REPEATED_OPTIONS = (*CONFIG_OPTIONS, "--set", *SWITCHES, "--data-dir", "--allow-
 """Options that two runs must share to be a pair."""
 PLACE = ("--data-dir", "--address", "--allow-code", "--json")
 STORE = ("--tracking-uri", "--experiment")
+SOURCE = (
+    "--task",
+    "--from",
+    "--study",
+    "--experiment",
+    "--dataset",
+    "--metric",
+    "--mode",
+    "--map",
+    "--dry-run",
+)
 RUN = ("--no-finalize", "--quiet")
 COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "run": ("tune tasks", ("tasks", *STUDY, *PLACE, *RUN, "--out")),
@@ -109,6 +157,14 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "history refused": (
         "show what a task would not learn from, and why",
         ("task", "--tracking-uri", "--set", "--allow-code", "--json"),
+    ),
+    "history import": (
+        "bring the results of another tool, or an exported file, into the past",
+        ("source", *SOURCE, "--tracking-uri", "--set", "--allow-code", "--json"),
+    ),
+    "history export": (
+        "write the past studies to one Parquet file",
+        ("file", "--task", *STORE, "--json"),
     ),
     "ui": ("open the MLflow UI on the store in use", ("--tracking-uri", "--host", "--port")),
 }

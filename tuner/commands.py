@@ -2,13 +2,13 @@
 
 from argparse import Namespace
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from meta.study import Study, Trial
 from tuner.catalogue import configs, whereabouts
-from tuner.config import RunOptions, StudyConfig
+from tuner.config import RunOptions, StudyConfig, Tracking
 from tuner.errors import (
     EnvironmentFault,
     NoTrialCompleted,
@@ -152,12 +152,48 @@ def _history_refused(arguments: Namespace) -> None:
     _present(arguments, "refused", [asdict(refusal) for refusal in past.refused])
 
 
+def _history_import(arguments: Namespace) -> None:
+    config = _task_config(arguments)
+    tracking = config.tracking if config else Tracking(arguments.tracking_uri)
+    store = read_store(tracking.uri), tracking.experiment
+    from tuner.importers.history import Request, import_studies
+
+    given = vars(arguments)
+    request = Request(**{field.name: given[field.name] for field in fields(Request)})
+    imported = import_studies(request, config, store)
+    say_json(imported.to_json()) if arguments.json else say(imported.text())
+
+
+def _task_config(arguments: Namespace) -> StudyConfig | None:
+    if arguments.task is None:
+        if arguments.set:
+            raise UsageError("--set: whose? Name the task with --task.")
+        return None
+    arguments.tasks = [arguments.task]
+    ((config, _),) = asked_studies(arguments)
+    return config
+
+
+def _history_export(arguments: Namespace) -> None:
+    from tuner.importers.history import export_studies
+
+    past = _past(arguments)
+    studies = export_studies(arguments.file, past.studies, arguments.task)
+    trials, unreadable = sum(len(study.trials) for study in studies), len(past.refused)
+    if arguments.json:
+        exported = {"file": str(arguments.file), "studies": len(studies), "trials": trials}
+        say_json({**exported, "unreadable": unreadable})
+    else:
+        left = f"; {unreadable} records in the store are unreadable" if unreadable else ""
+        say(f"{trials} trials of {len(studies)} studies in {arguments.file}{left}")
+
+
 def _past(arguments: Namespace) -> "PastStudies":
     from tuner.tracking import read_studies
 
     uri = read_store(arguments.tracking_uri)
     try:
-        return read_studies(uri, arguments.experiment)
+        return read_studies(uri, arguments.experiment or Tracking().experiment)
     except EnvironmentFault as error:
         remedy = "Mend it, or name another with --tracking-uri."
         raise EnvironmentFault(f"history unavailable: {redact(uri)}: {error}. {remedy}") from None
@@ -210,5 +246,7 @@ COMMANDS: dict[str, Callable[[Namespace], None]] = {
     "history list": _history_list,
     "history show": _history_show,
     "history refused": _history_refused,
+    "history import": _history_import,
+    "history export": _history_export,
     "ui": _ui,
 }

@@ -102,6 +102,8 @@ def read_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[list
                     most = f"{MOST_ROWS} rows and {MOST_BYTES >> 20} MiB"
                     raise UsageError(f"{path}: more than {most}. Split it into several files.")
                 yield from map(list, zip(*(c.to_pylist() for c in batch.columns), strict=True))
+            if rows != file.metadata.num_rows:
+                raise ValueError(f"{rows} of {file.metadata.num_rows} rows are there")
     except (pyarrow.ArrowException, OSError, ValueError, MemoryError) as error:
         what = str(error).partition("\n")[0][:200]
         raise UsageError(f"{path}: cannot be read as Parquet ({what}). Export it anew.") from None

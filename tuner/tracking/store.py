@@ -66,6 +66,16 @@ def connect(uri: str) -> "MlflowClient":
     return MlflowClient(tracking_uri=uri)
 
 
+def table_names(path: Path) -> set[str]:
+    """The tables of a SQLite file; raises ``StoreUnavailable`` if it is none or damaged."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:
+            query = "SELECT name FROM sqlite_master WHERE type = 'table'"
+            return {name for (name,) in file.execute(query)}
+    except sqlite3.Error as error:
+        raise StoreUnavailable(f"{path}: {error}") from None
+
+
 def open_experiment(client: "MlflowClient", name: str, uri: str) -> str:
     """The id of an experiment, which is created if it is missing."""
     experiment = client.get_experiment_by_name(name)
