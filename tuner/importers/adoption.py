@@ -166,8 +166,8 @@ class _Steps:
         taken: dict[int, Measurement] = {}
         for place, item in enumerate(readings, 1):
             step = -(-self._counted(item.step) * self._most // length)
-            if step == self._most and not (is_whole and place == len(readings)):
-                step = max(1, self._most - 1)
+            if not is_whole:
+                step = min(step, max(1, self._most - 1))
             spent = seconds * place / len(readings) if math.isnan(item.seconds) else item.seconds
             taken[step] = Measurement(step, item.value, max(0.0, spent))
         return tuple(taken.values())
