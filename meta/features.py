@@ -1,6 +1,7 @@
 """How alike data sets are by their meta-features, known before the first trial."""
 
 from collections.abc import Mapping, Sequence
+from statistics import median_low
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,5 +43,5 @@ def _differences(value: float, others: Array) -> Array:
     with np.errstate(invalid="ignore", over="ignore"):
         differences = np.abs(others - value)
     known = np.isfinite(differences)
-    scale = max(1.0, float(np.median(differences[known]))) if known.any() else 1.0
+    scale = max(1.0, median_low(differences[known])) if known.any() else 1.0
     return np.where(known, 1 - np.exp(-differences / scale), NEUTRAL)
