@@ -35,7 +35,8 @@ def sift(studies: Iterable[Study], model: str, space: SearchSpace, metric: Metri
     """Keep what can teach a study of ``model`` in ``space``; the order of the studies stays.
 
     Configurations are brought into the space, those that were tried several times on the same
-    data are counted once, with the mean of their values.
+    data are counted once, with the mean of their values. What values a metric can take is for each
+    study to say: an RMSE of 57 is none of a probability, but may be one of a price.
     """
     refused: list[Refusal] = []
     fitting: list[Study] = []
@@ -44,8 +45,8 @@ def sift(studies: Iterable[Study], model: str, space: SearchSpace, metric: Metri
         if problem:
             refused.append(_refusal(study, None, problem))
         else:
-            trials = _fitting_trials(study, space, metric, refused)
-            fitting.append(replace(study, space=space, metric=metric, trials=trials))
+            trials = _fitting_trials(study, space, refused)
+            fitting.append(replace(study, space=space, trials=trials))
     kept = []
     for study in _merge_repeats(fitting, refused):
         if study.best is None:
@@ -67,13 +68,11 @@ def _study_problem(study: Study, model: str, metric: Metric) -> str | None:
     return None
 
 
-def _fitting_trials(
-    study: Study, space: SearchSpace, metric: Metric, refused: list[Refusal]
-) -> tuple[Trial, ...]:
+def _fitting_trials(study: Study, space: SearchSpace, refused: list[Refusal]) -> tuple[Trial, ...]:
     trials = []
     for trial in study.trials:
         try:
-            trials.append(_fit(trial, space, metric))
+            trials.append(_fit(trial, space, study.metric))
         except ValueError as error:
             refused.append(_refusal(study, trial.id, str(error)))
     return tuple(trials)

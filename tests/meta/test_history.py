@@ -95,6 +95,14 @@ def test_a_value_that_cannot_be_is_refused(value: float, reason: str) -> None:
     assert refusals(spoiled) == [(0, reason)]
 
 
+def test_what_a_metric_can_be_is_for_the_study_to_say_that_measured_it() -> None:
+    price = study("a", trial(0, GOOD, 57.0))
+    probability = study("b", trial(0, GOOD, 57.0), metric=Metric("rmse", "min", 0.0, 1.0))
+    for metric in (price.metric, probability.metric):
+        assert sift([price], "trees", SPACE, metric).kept == (price,)
+        assert (0, "step 1: rmse 57 is outside [0, 1]") in refusals(probability, metric=metric)
+
+
 def test_one_impossible_value_on_the_way_spoils_a_trial() -> None:
     spoiled = study("a", trial(0, GOOD, math.nan, 0.4), trial(1, GOOD, 0.5))
     assert refusals(spoiled) == [(0, "step 1: rmse is nan")]
