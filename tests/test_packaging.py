@@ -69,6 +69,7 @@ def test_the_wheel_holds_the_program_and_its_tasks(tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     (entry_points,) = tmp_path.glob("site/*.dist-info/entry_points.txt")
     assert "tuner = tuner.cli:main" in entry_points.read_text()
+    assert (tmp_path / "site" / "tuner" / "starter.parquet").is_file()
     tasks = subprocess.run(
         [sys.executable, "-P", "-m", "tuner", "tasks"],
         env=os.environ | {"PYTHONPATH": str(tmp_path / "site")},

@@ -1,0 +1,17 @@
+"""The starter history: trials that the project itself ran, for whom has no past of his own yet.
+
+``benchmarks/starter.py`` makes the file.
+"""
+
+from pathlib import Path
+
+from meta.study import Study
+
+PATH = Path(__file__).with_name("starter.parquet")
+
+
+def starter_studies() -> list[Study]:
+    """Boosted trees on every built-in tabular task: two studies each, by chance and by TPE."""
+    from tuner.importers.archive import read_archive
+
+    return read_archive(PATH)
