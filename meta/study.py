@@ -1,7 +1,7 @@
 """The records: a study is the result of a run and, for the next run, the unit of history."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -192,7 +192,7 @@ class Study:
     metric: Metric
     seed: int
     arm: str
-    trials: tuple[Trial, ...] = ()
+    trials: Sequence[Trial] = ()
     features: dict[str, float] = field(default_factory=dict)
     fingerprint: str = ""
 
@@ -211,7 +211,7 @@ class Study:
     def _loss(self, trial: Trial) -> float:
         return math.inf if trial.value is None else self.metric.loss(trial.value)
 
-    def with_trials(self, trials: tuple[Trial, ...]) -> "Study":
+    def with_trials(self, trials: Sequence[Trial]) -> "Study":
         """The same study with other trials."""
         return replace(self, trials=trials)
 

@@ -111,6 +111,8 @@ class Projection:
         timeline, study = self._timeline, self._timeline.study
         points = timeline.curve[self._sent.get(None, 0) :]
         tags = records.outcome_tags(study, timeline.finished, timeline.tested)
+        if last:
+            tags[records.WRITTEN] = str(time.time_ns())
         runs.log(None, points + timeline.test, tags=tags)
         self._sent[None] = len(timeline.curve)
         self._outcome_is_old = False

@@ -18,6 +18,9 @@ from tuner.home import redact
 STUDY = "warmtune.study"
 TRIAL = "warmtune.trial"
 STATE = "warmtune.state"
+METRIC = "warmtune.metric"
+TRIALS = "warmtune.trials"
+WRITTEN = "warmtune.written"
 RECORD = "warmtune.record"
 PARENT = "mlflow.parentRunId"
 NOTE = "mlflow.note.content"
@@ -37,6 +40,8 @@ STATUSES = {
 MALFORMED = (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError)
 """What reading a record that is none can raise."""
 
+DECODER = json.JSONDecoder()
+
 
 class Point(NamedTuple):
     """One metric value at one time."""
@@ -54,12 +59,17 @@ def write_record(data: Mapping[str, Any]) -> dict[str, str]:
     return {f"{RECORD}.{n}": text[at : at + TAG_LENGTH] for n, at in enumerate(starts)}
 
 
-def read_record(tags: Mapping[str, str]) -> Any:
-    """What ``write_record`` wrote, also after a longer one; raises one of ``MALFORMED``."""
+def read_record(tags: Mapping[str, str]) -> tuple[Any, str]:
+    """What ``write_record`` wrote, also after a longer one, and its text.
+
+    Raises one of ``MALFORMED``.
+    """
     pieces: list[str] = []
     while (piece := tags.get(f"{RECORD}.{len(pieces)}")) is not None:
         pieces.append(piece)
-    return json.JSONDecoder().raw_decode("".join(pieces))[0]
+    text = "".join(pieces)
+    data, end = DECODER.raw_decode(text)
+    return data, text[:end]
 
 
 def study_name(study: Study) -> str:
@@ -71,7 +81,7 @@ def study_tags(study: Study, header: Mapping[str, Any]) -> dict[str, str]:
     """The tags of a study's run, all but those that change while it runs."""
     shown = {
         **_common_tags(study),
-        "warmtune.metric": f"{study.metric.name} ({study.metric.mode})",
+        METRIC: f"{study.metric.name} ({study.metric.mode})",
         "warmtune.seed": study.seed,
         "warmtune.fingerprint": study.fingerprint,
         **{f"warmtune.{key}": value for key, value in header.items() if key != "config"},
@@ -131,6 +141,7 @@ def outcome_tags(
     """The tags of a study's run that change while it runs, and its description."""
     best = study.best
     shown = {
+        TRIALS: len(study.trials),
         "warmtune.best_trial": "" if best is None else best.id,
         "warmtune.best_config": "" if best is None else best.recommended,
         "warmtune.finished": finished.reason if finished else "",

@@ -2,13 +2,15 @@
 
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import Engine, event
 
+from tuner.tracking.cache import Cache
+from tuner.tracking.reader import PastStudies, read_studies
 from tuner.tracking.store import connect
 
 if TYPE_CHECKING:
@@ -53,3 +55,19 @@ def uri(store: Path) -> str:
 def client(uri: str) -> "MlflowClient":
     """A client of that store."""
     return connect(uri)
+
+
+@pytest.fixture
+def read(uri: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[], PastStudies]:
+    """Read with the cache; what it gives must be what is there without one."""
+
+    def read() -> PastStudies:
+        found = read_studies(uri, "warmtune")
+        with monkeypatch.context() as patch:
+            patch.setattr(Cache, "read", lambda *_: None)
+            patch.setattr(Cache, "write", lambda *_: None)
+            patch.setattr(Cache, "forget_others", lambda *_: None)
+            assert read_studies(uri, "warmtune") == found
+        return found
+
+    return read

@@ -14,6 +14,7 @@ from tuner.journal import Journal
 from tuner.tracking import projection as projection_module
 from tuner.tracking.projection import Projection
 from tuner.tracking.reader import read_studies
+from tuner.tracking.records import WRITTEN
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -40,7 +41,7 @@ def points(client: "MlflowClient", run: "Run", metric: str) -> list[tuple[int, f
 
 
 def picture(client: "MlflowClient", experiment: str = "warmtune") -> dict[str, Any]:
-    """Everything that can be seen, but for MLflow's own random ids."""
+    """Everything that can be seen, but for MLflow's own random ids and the time of writing."""
     runs = runs_by_name(client, experiment)
     ids = {run.info.run_id: name for name, run in runs.items()}
     return {
@@ -49,7 +50,7 @@ def picture(client: "MlflowClient", experiment: str = "warmtune") -> dict[str, A
             run.info.start_time,
             run.info.end_time,
             run.data.params,
-            {key: ids.get(value, value) for key, value in run.data.tags.items()},
+            {k: ids.get(v, v) for k, v in run.data.tags.items() if k != WRITTEN},
             {
                 metric: [(p.step, p.value, p.timestamp) for p in history]
                 for metric in run.data.metrics

@@ -34,6 +34,7 @@ class Flaky:
 
     def __init__(self, client: "MlflowClient", n: int, after: bool) -> None:
         self._client, self._n, self._after = client, n, after
+        self.tracking_uri = client.tracking_uri
         self.calls = 0
 
     def __getattr__(self, name: str) -> Callable[..., Any]:

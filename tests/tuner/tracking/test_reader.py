@@ -12,7 +12,7 @@ from meta.study import TrialState
 from tests.tuner.tracking.journals import ending, eventful, study, trial_events, write_journal
 from tests.tuner.tracking.servers import answering, black_hole, closed_port
 from tuner.events import Finished
-from tuner.tracking import reader
+from tuner.tracking import reader, survey
 from tuner.tracking.projection import Projection
 from tuner.tracking.reader import PastStudies, read_studies
 from tuner.tracking.records import write_record
@@ -61,14 +61,27 @@ def test_of_too_many_runs_the_newest_count(
         monkeypatch.setattr("tuner.journal.time.time", lambda started=started: started)
         write_journal(tmp_path / id, [*trial_events(0, 0.5), Finished("done")], id)
         project(tmp_path / id, uri)
-    monkeypatch.setattr(reader, "MOST_RUNS", 2)
+    monkeypatch.setattr(survey, "MOST_RUNS", 3)
     assert [past.id for past in read_studies(uri, "warmtune").studies] == ["new"]
+
+
+def test_of_too_many_runs_to_look_at_those_of_the_newest_studies_count(
+    tmp_path: Path, uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for id, started in (("old", 1000.0), ("new", 2000.0)):
+        monkeypatch.setattr("tuner.journal.time.time", lambda started=started: started)
+        trials = [*trial_events(0, 0.5), *trial_events(1, 0.6)]
+        write_journal(tmp_path / id, [*trials, Finished("done")], id)
+        project(tmp_path / id, uri)
+    monkeypatch.setattr(reader, "MOST_PASSED", 3)
+    (found,) = read_studies(uri, "warmtune").studies
+    assert (found.id, len(found.trials)) == ("new", 2)
 
 
 def test_many_pages_are_read(tmp_path: Path, uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     journal = write_journal(tmp_path / "run", [*eventful(), *ending()])
     project(tmp_path / "run", uri)
-    monkeypatch.setattr("tuner.tracking.runs.RUNS_PER_PAGE", 2)
+    monkeypatch.setattr("tuner.tracking.runs.LOCAL_RUNS_PER_PAGE", 2)
     assert read_studies(uri, "warmtune").studies == (journal.study,)
 
 
@@ -137,9 +150,8 @@ def test_an_unreadable_study_is_refused_and_the_others_are_read(
     journal = write_journal(tmp_path / "run", [*trial_events(0, 0.5), Finished("done")])
     project(tmp_path / "run", uri)
     record = write_record({**study("s2").to_json(), **change})
-    client.create_run(
-        open_experiment(client, "warmtune", uri), tags={"warmtune.study": "s2", **record}
-    )
+    tags = {"warmtune.study": "s2", "warmtune.metric": "rmse (min)", **record}
+    client.create_run(open_experiment(client, "warmtune", uri), tags=tags)
     past = read_studies(uri, "warmtune")
     assert past.studies == (journal.study,)
     assert [(refusal.study_id, refusal.trial_id) for refusal in past.refused] == [("s2", None)]
