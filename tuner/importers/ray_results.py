@@ -24,6 +24,7 @@ RESULTS, PARAMS, ERROR = "result.json", "params.json", "error.txt"
 DEEPEST = 3
 """Levels below the folder at which a trial may lie: of a trial, an experiment, a storage path."""
 MOST_BYTES = 256 << 20
+STATES, UNENDED = "experiment_state-*.json", ("PENDING", "RUNNING", "PAUSED")
 CONFIG = "config/"
 STEP, SECONDS = "training_iteration", "time_total_s"
 REASON_BYTES = 4096
@@ -54,15 +55,16 @@ def read_ray(folder: Path) -> Found:
 
 def _study(place: Path, folders: list[Path], refused: list[Refusal]) -> ForeignStudy:
     trials: list[ForeignTrial] = []
+    unended = _unended(place)
     for id, folder in enumerate(folders):
         try:
-            trials.append(_trial(id, folder))
+            trials.append(_trial(id, folder, folder.name in unended))
         except (OSError, ValueError, RecursionError) as error:
             refused.append(Refusal(place.name, id, f"{folder.name[:60]}: {error}"))
     return ForeignStudy(place.name, "ray", str(place), _told_apart(trials))
 
 
-def _trial(id: int, folder: Path) -> ForeignTrial:
+def _trial(id: int, folder: Path, is_running: bool) -> ForeignTrial:
     lines = list(_results(folder / RESULTS))
     curves: dict[str, list[Reading]] = defaultdict(list)
     for place, line in enumerate(lines, 1):
@@ -73,7 +75,7 @@ def _trial(id: int, folder: Path) -> ForeignTrial:
             if isinstance(value, int | float) and not name.startswith(CONFIG):
                 curves[name].append(Reading(at, number(value), seconds))
     last: Mapping[str, Any] = lines[-1] if lines else {}
-    state, reason = TrialState.COMPLETED if last.get("done") else TrialState.RUNNING, ""
+    state, reason = TrialState.RUNNING if is_running else TrialState.COMPLETED, ""
     if (folder / ERROR).is_file():
         state, reason = TrialState.FAILED, _last_line(folder / ERROR)
     seconds = number(last.get(SECONDS))
@@ -82,10 +84,7 @@ def _trial(id: int, folder: Path) -> ForeignTrial:
 
 
 def _told_apart(trials: list[ForeignTrial]) -> tuple[ForeignTrial, ...]:
-    """Ray writes the same of a trial that its scheduler stopped and of one that came to its end.
-
-    One that ended before the longest is taken for stopped.
-    """
+    """One that ended before the longest is taken for stopped: Ray writes the same of both."""
     lengths = {trial.id: _length(trial) for trial in trials}
     longest = max(lengths.values(), default=0)
     return tuple(
@@ -98,6 +97,19 @@ def _told_apart(trials: list[ForeignTrial]) -> tuple[ForeignTrial, ...]:
 
 def _length(trial: ForeignTrial) -> int:
     return max((item.step for item in trial.metrics.get(STEP, ())), default=0)
+
+
+def _unended(experiment: Path) -> set[str]:
+    """The folders of the trials that had not ended when Ray last wrote down where it stands.
+
+    Its file holds pickles too, as texts in its JSON; they are left alone.
+    """
+    try:
+        newest = max(experiment.glob(STATES))
+        states = [json.loads(state) for state, _ in json.loads(_read(newest))["trial_data"]]
+        return {state["relative_logdir"] for state in states if state["status"] in UNENDED}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return set()
 
 
 def _results(path: Path) -> Iterator[dict[str, Any]]:

@@ -65,6 +65,17 @@ def write(
     return folder
 
 
+def write_states(experiment: Path, *statuses: str) -> None:
+    """What Ray keeps of where it stands: JSON within JSON, with pickles as texts."""
+    names = sorted(folder.name for folder in experiment.iterdir())
+    data = [
+        [json.dumps({"relative_logdir": name, "status": status, "storage": "80054e2e"}), "{}"]
+        for name, status in zip(names, statuses, strict=True)
+    ]
+    path = experiment / "experiment_state-2026-11-24_11-43-56.json"
+    path.write_text(json.dumps({"trial_data": data, "runner_data": {}, "stats": {}}))
+
+
 @pytest.fixture
 def experiment(tmp_path: Path) -> Path:
     path = tmp_path / "results" / "my_exp"
@@ -73,7 +84,7 @@ def experiment(tmp_path: Path) -> Path:
     write(path, 2, [0.7, 0.5], done=False, error="Traceback:\n  ...\nRuntimeError: boom\n")
     write(path, 3, [0.7, float("nan")])
     write(path, 4, [0.7, 0.6], done=False)
-    (path / "experiment_state-2026-11-24_11-43-56.json").write_text("{}")
+    write_states(path, "TERMINATED", "TERMINATED", "ERROR", "TERMINATED", "RUNNING")
     (path / "tuner.pkl").write_bytes(POISON)
     return path
 
@@ -91,6 +102,17 @@ def test_states_curves_and_nested_parameters_are_read(experiment: Path) -> None:
     assert [m.seconds for m in trials(item)[0].measurements] == [0.5, 1.0, 1.5]
     assert trials(item)[0].seconds == 1.5
     assert {(r.trial_id, r.reason) for r in item.refused} == {(4, "has not ended")}
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"{}", b'{"trial_data": [["{", "{}"]]}', b"\xff"]
+)
+def test_without_a_state_that_can_be_read_a_short_trial_counts_as_stopped(
+    experiment: Path, content: bytes
+) -> None:
+    (path,) = experiment.glob("experiment_state*")
+    path.write_bytes(content)
+    assert brief(adopted(read_ray(experiment), metric="loss"))[4] == ("STOPPED", 0.6, 7)
 
 
 @pytest.mark.parametrize("up", [0, 1, 2])
