@@ -1,0 +1,153 @@
+"""What both samplers share: a trial is planned as a whole and handed out as it is asked for."""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler, RandomSampler
+from optuna.trial import FrozenTrial
+from optuna.trial import TrialState as OptunaState
+
+from meta.conditions import infer_conditions
+from meta.encoding import Encoding
+from meta.prior import Prior, fit_prior
+from meta.sampler.records import parameter, read_study, settle
+from meta.space import Config, Parameter, SearchSpace, Value
+from meta.study import Study
+
+
+class PlannedSampler(BaseSampler):
+    """Optuna's protocol around ``plan``, which sees only records.
+
+    The space is that of the past, of which the study's own trials know better.
+    """
+
+    def __init__(self, history: Sequence[optuna.Study | Study], seed: int | None) -> None:
+        self._history = [
+            study if isinstance(study, Study) else read_study(study) for study in history
+        ]
+        self._generator = np.random.default_rng(seed)
+        self._random = RandomSampler(seed=seed)
+        self._learned: tuple[Encoding, Prior | None] | None = None
+        self._planned: dict[int, Config] = {}
+        self._lock = Lock()
+
+    @abstractmethod
+    def plan(
+        self, own: Study, encoding: Encoding, prior: Prior | None, generator: np.random.Generator
+    ) -> Config:
+        """The configuration to try next, given the study's ``own`` trials."""
+
+    def infer_relative_search_space(
+        self, study: optuna.Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """Every parameter that a trial of the study had, with its latest distribution."""
+        known: dict[str, BaseDistribution] = {}
+        for other in study.get_trials(deepcopy=False):
+            known.update(other.distributions)
+        return {name: item for name, item in known.items() if not item.single()}
+
+    def sample_relative(
+        self,
+        study: optuna.Study,
+        trial: FrozenTrial,
+        search_space: Mapping[str, BaseDistribution],
+    ) -> dict[str, Any]:
+        """Plan the trial; what the study does not know yet is handed out one by one."""
+        self._require_one_objective(study)
+        with self._lock:
+            plan = self._plan(study, trial, search_space)
+            self._planned[trial.number] = plan
+        return {
+            name: settle(item, plan[name]) for name, item in search_space.items() if name in plan
+        }
+
+    def sample_independent(
+        self,
+        study: optuna.Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        """The planned value if the distribution allows it, else one by chance."""
+        self._require_one_objective(study)
+        plan = self._planned.get(trial.number, {})
+        if param_name in plan and _allows(param_distribution, plan[param_name]):
+            return settle(param_distribution, plan[param_name])
+        return self._random.sample_independent(study, trial, param_name, param_distribution)
+
+    def after_trial(
+        self,
+        study: optuna.Study,
+        trial: FrozenTrial,
+        state: OptunaState,
+        values: Sequence[float] | None,
+    ) -> None:
+        """Forget the plan of a trial that has ended."""
+        self._planned.pop(trial.number, None)
+
+    def reseed_rng(self) -> None:
+        """Make this copy independent of the one that it was copied from."""
+        self._generator = np.random.default_rng()
+        self._random.reseed_rng()
+
+    def _plan(
+        self,
+        study: optuna.Study,
+        trial: FrozenTrial,
+        search_space: Mapping[str, BaseDistribution],
+    ) -> Config:
+        record = read_study(study, self._planned)
+        own = record.with_trials(tuple(item for item in record.trials if item.id != trial.number))
+        space = self._space(search_space)
+        if not space.parameters:
+            return {}
+        encoding, prior = self._learn(space, own)
+        return self.plan(_adopted(own, space), encoding, prior, self._generator)
+
+    def _space(self, own: Mapping[str, BaseDistribution]) -> SearchSpace:
+        """All parameters that the past or the study knows; the study knows better."""
+        known: dict[str, Parameter] = {}
+        for past in self._history:
+            known.update(past.space.parameters)
+        known.update({name: parameter(item) for name, item in own.items()})
+        return SearchSpace(known)
+
+    def _learn(self, space: SearchSpace, own: Study) -> tuple[Encoding, Prior | None]:
+        """The encoding and the prior, anew only when a parameter or a condition has changed."""
+        studies = (*self._history, own)
+        tried = (trial for study in studies for trial in study.trials if trial.measurements)
+        encoding = Encoding(space, infer_conditions([trial.config for trial in tried], space))
+        if self._learned is None or self._learned[0] != encoding:
+            history = [_adopted(study, space) for study in self._history]
+            self._learned = encoding, fit_prior(history, encoding)
+        return self._learned
+
+    def _require_one_objective(self, study: optuna.Study) -> None:
+        if len(study.directions) > 1:
+            raise ValueError(f"{type(self).__name__} is for one objective, not for several")
+
+
+def _allows(distribution: BaseDistribution, value: Value) -> bool:
+    return not distribution.single() and parameter(distribution).problem(value) is None
+
+
+def _adopted(study: Study, space: SearchSpace) -> Study:
+    """The trials that fit into the space; what they lack is not made up."""
+    trials = []
+    for trial in study.trials:
+        try:
+            config = {
+                name: space.adopt_value(name, trial.config[name])
+                for name in space.parameters
+                if name in trial.config
+            }
+        except ValueError:
+            continue
+        trials.append(replace(trial, config=config))
+    return study.with_trials(tuple(trials))

@@ -1,0 +1,98 @@
+"""Optuna's studies, trials and distributions as the records that the meta-learner reads."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial
+from optuna.trial import TrialState as OptunaState
+
+from meta.space import Categorical, Config, Float, Int, Parameter, SearchSpace, Value
+from meta.study import Measurement, Metric, Study, Task, Trial, TrialState
+
+STATES = {
+    OptunaState.COMPLETE: TrialState.COMPLETED,
+    OptunaState.PRUNED: TrialState.STOPPED,
+    OptunaState.FAIL: TrialState.FAILED,
+    OptunaState.RUNNING: TrialState.RUNNING,
+}
+
+
+def read_study(study: optuna.Study, plans: Mapping[int, Config] | None = None) -> Study:
+    """The record of a study of one objective.
+
+    A trial whose constraints are violated, or whose value is infinite, counts as failed; waiting
+    trials are left out. ``plans`` has the configurations of running trials, by number, that are
+    not yet suggested in full.
+    """
+    distributions: dict[str, BaseDistribution] = {}
+    trials = []
+    for frozen in study.get_trials(deepcopy=False):
+        distributions.update(frozen.distributions)
+        if frozen.state in STATES:
+            trials.append(_trial(frozen, (plans or {}).get(frozen.number, {})))
+    varied = {name: parameter(item) for name, item in distributions.items() if not item.single()}
+    mode = "max" if study.direction is StudyDirection.MAXIMIZE else "min"
+    return Study(
+        id=study.study_name,
+        task=Task(study.study_name, "model"),
+        space=SearchSpace(varied),
+        metric=Metric("value", mode),
+        seed=0,
+        arm="warm",
+        trials=tuple(trials),
+    )
+
+
+def _trial(frozen: FrozenTrial, plan: Config) -> Trial:
+    state = STATES[frozen.state]
+    values = {
+        step: value for step, value in frozen.intermediate_values.items() if math.isfinite(value)
+    }
+    if state is TrialState.COMPLETED:
+        assert frozen.value is not None
+        if not math.isfinite(frozen.value) or any(
+            excess > 0 for excess in frozen.constraints.values()
+        ):
+            state = TrialState.FAILED
+        else:
+            values[max(values, default=0) + 1] = frozen.value
+    return Trial(
+        id=frozen.number,
+        config={**plan, **frozen.params} if state is TrialState.RUNNING else frozen.params,
+        state=state,
+        measurements=tuple(Measurement(step, values[step], 0.0) for step in sorted(values)),
+    )
+
+
+def parameter(distribution: BaseDistribution) -> Parameter:
+    """The parameter that can take the same values, but for a step, which ``settle`` sees to."""
+    match distribution:
+        case CategoricalDistribution():
+            choices: tuple[Any, ...] = distribution.choices
+            return Categorical(choices)
+        case FloatDistribution():
+            return Float(distribution.low, distribution.high, distribution.log)
+        case IntDistribution():
+            return Int(distribution.low, distribution.high, distribution.log)
+        case _:
+            raise ValueError(f"unknown distribution {distribution}")
+
+
+def settle(distribution: BaseDistribution, value: Value) -> Value:
+    """The value nearest to ``value`` that the distribution's step allows."""
+    if not isinstance(distribution, FloatDistribution | IntDistribution) or not distribution.step:
+        return value
+    assert isinstance(value, int | float)
+    low, high, step = distribution.low, distribution.high, distribution.step
+    steps = min(round((value - low) / step), math.floor((high - low) / step + 1e-9))
+    settled = low + steps * step
+    return int(settled) if isinstance(distribution, IntDistribution) else float(settled)
