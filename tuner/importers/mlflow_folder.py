@@ -43,8 +43,8 @@ def read_folder(
             if _is_active(meta):
                 runs.append(_run(path.parent, meta))
         except (UsageError, OSError, ValueError) as error:
-            what = f"run {path.parent.name[:40]}: {error}"[:REASON_LENGTH]
-            refused.append(Refusal(name, place, what))
+            what = str(error).partition("\n")[0].replace(f"{path.parent}/", "")
+            refused.append(Refusal(name, place, f"{path.parent.name}/{what}"[:REASON_LENGTH]))
     return name, sorted(runs, key=lambda run: (run.started, run.id))
 
 
@@ -80,7 +80,7 @@ def _entries(path: Path) -> list[Entry]:
         try:
             entries.append((int(words[2]), float(words[1]), int(words[0]) / 1000))
         except (IndexError, ValueError, OverflowError):
-            raise ValueError(f"metric {path.name}: line {line} is {text[:60]!r}") from None
+            raise ValueError(f"metric {path.name}:{line}: {text[:60]!r}") from None
     return entries
 
 
