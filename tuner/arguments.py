@@ -164,7 +164,7 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "history export": (
         "write the past studies to one Parquet file",
-        ("file", "--task", *STORE, "--json"),
+        ("file", "--task", *STORE, "--allow-code", "--json"),
     ),
     "ui": ("open the MLflow UI on the store in use", ("--tracking-uri", "--host", "--port")),
 }

@@ -4,11 +4,13 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from meta.study import Study, Trial
 from tuner.catalogue import configs, whereabouts
 from tuner.config import RunOptions, StudyConfig, Tracking
+from tuner.config_reader import load
 from tuner.errors import (
     EnvironmentFault,
     NoTrialCompleted,
@@ -177,8 +179,10 @@ def _task_config(arguments: Namespace) -> StudyConfig | None:
 def _history_export(arguments: Namespace) -> None:
     from tuner.importers.history import export_studies
 
-    past = _past(arguments)
-    studies = export_studies(arguments.file, past.studies, arguments.task)
+    task, past = arguments.task, _past(arguments)
+    if task and Path(task).is_file():
+        task = load(task, (), arguments.allow_code).task.id
+    studies = export_studies(arguments.file, past.studies, task)
     trials, unreadable = sum(len(study.trials) for study in studies), len(past.refused)
     if arguments.json:
         exported = {"file": str(arguments.file), "studies": len(studies), "trials": trials}
