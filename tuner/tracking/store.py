@@ -34,6 +34,8 @@ MACHINE_LEARNING = {"mlflow.experimentKind": "custom_model_development"}
 
 LOCK_SECONDS = 2.0
 ROWS_PER_INDEX = 1000
+DAMAGED = (sqlite3.Error, UnicodeDecodeError)
+"""What a damaged file raises; the latter if SQLite cannot even say what is wrong in UTF-8."""
 
 
 class StoreUnavailable(EnvironmentFault):
@@ -72,7 +74,7 @@ def table_names(path: Path) -> set[str]:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:
             query = "SELECT name FROM sqlite_master WHERE type = 'table'"
             return {name for (name,) in file.execute(query)}
-    except sqlite3.Error as error:
+    except DAMAGED as error:
         raise StoreUnavailable(f"{path}: {error}") from None
 
 
@@ -124,7 +126,7 @@ def _check_schema(path: Path) -> None:
     try:
         with closing(_open(path)) as store:
             versions = store.execute("SELECT version_num FROM alembic_version").fetchall()
-    except sqlite3.Error as error:
+    except DAMAGED as error:
         raise StoreUnavailable(f"{path}: {error}") from None
     newest = _get_latest_schema_revision()  # type: ignore[no-untyped-call]
     if versions != [(newest,)]:

@@ -48,6 +48,14 @@ def test_a_database_of_both_needs_a_word(tmp_path: Path) -> None:
     assert locate(str(both), "optuna") == ("optuna", f"sqlite:///{both}")
 
 
+def test_a_database_whose_schema_is_no_text_is_told(tmp_path: Path) -> None:
+    path = database(tmp_path / "x.db", "somethings")
+    path.write_bytes(
+        path.read_bytes().replace(b"CREATE TABLE somet", b"CREATE\x82TABLE s\x82me\x82")
+    )
+    assert fault(path).startswith(f"{path}: ")
+
+
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
