@@ -10,7 +10,7 @@ from meta.surrogate import Hypothesis
 
 COLD = 0.2
 """The probability, before the first trial, that the past says nothing about the task."""
-DEVIATIONS = (0.3, 1.0)
+DEVIATIONS = (0.1, 0.3)
 RESIDUALS = (0.1, 0.3, 1.0)
 """The variance of what no past task explains; that of one task's scores is about 1."""
 NOISES = (1e-3, 1e-2, 1e-1)
