@@ -182,7 +182,7 @@ def _config(data: Mapping[str, Any]) -> Config:
 class Study:
     """The trials of one task with one seed, and what the next study must know of them.
 
-    ``arm`` is ``warm`` or ``cold``; ``features`` are meta-features of the data set;
+    ``arm`` is ``warm``, ``cold`` or ``imported``; ``features`` are meta-features of the data set;
     ``fingerprint`` names data, split and target, so that only equal ones are compared.
     """
 
