@@ -1,12 +1,14 @@
 """The commands `tuner history import` and `export`, from the source to the next warm start."""
 
 import json
+import os
 import shlex
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from meta.study import Study
 from tests.tuner.importers.tasks import write_task
 from tests.tuner.importers.test_optuna_storage import fill
 from tests.tuner.importers.test_ray_results import write as write_ray_trial
@@ -16,7 +18,7 @@ from tuner.cli import main
 from tuner.config import RunOptions
 from tuner.config_reader import Override, load
 from tuner.importers.archive import read_archive
-from tuner.past import Past, read_past
+from tuner.past import read_past
 from tuner.tracking import read_studies
 
 TABLE = "lr,depth,rmse\n" + "".join(f"0.{n},{n},{1 / n}\n" for n in range(1, 6))
@@ -34,8 +36,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uri: str) -> Path:
     return path
 
 
-def past() -> Past:
-    return read_past(load("task.yaml", [Override("warm_start.starter", "false")]), RunOptions())
+def stored() -> tuple[Study, ...]:
+    return read_studies(os.environ["MLFLOW_TRACKING_URI"], "warmtune").studies
 
 
 @pytest.fixture
@@ -67,10 +69,11 @@ def test_a_warm_start_sees_what_was_imported_at_once(imported: Any) -> None:
     told = imported("runs.csv --dataset wine")
     (study,) = told["studies"]
     assert study["trials"] == {"completed": 5}
-    found = past()
-    assert [kept.id for kept in found.studies] == [study["study"]]
-    best = next(point for point in found.points if point.sources)
-    assert best.config["max_depth"] == 5
+    config = load("task.yaml", [Override("warm_start.starter", "false")])
+    past = read_past(config, RunOptions())
+    assert [kept.id for kept in past.studies] == [study["study"]]
+    assert [trial.value for trial in past.studies[0].trials] == [1 / n for n in range(1, 6)]
+    assert any(study["study"] in point.sources for point in past.points)
 
 
 def test_what_was_imported_is_listed_and_shown(imported: Any, tuner: Any) -> None:
@@ -101,7 +104,7 @@ def test_importing_twice_adds_nothing(
     assert first["kind"] == {"journal": "optuna", "csv": "table", "frame": "table"}.get(
         source, source
     )
-    assert len(past().studies) == len(written)
+    assert len(stored()) == len(written)
 
 
 def make(source: str, folder: Path, tmp_path: Path) -> str:
@@ -151,9 +154,9 @@ def test_a_dry_run_shows_the_mapping_and_touches_nothing(tuner: Any, store: Path
 
 def test_another_mapping_replaces_the_first(imported: Any) -> None:
     imported("runs.csv --map subsample=depth:0.1")
-    assert len(past().studies[0].trials) == 1
+    assert len(stored()[0].trials) == 1
     told = imported("runs.csv")
-    (study,) = past().studies
+    (study,) = stored()
     assert told["studies"][0]["study"] == study.id
     assert [trial.config["max_depth"] for trial in study.trials] == [1, 2, 3, 4, 5]
 
@@ -162,7 +165,7 @@ def test_a_source_that_grew_adds_what_is_new(folder: Path, imported: Any) -> Non
     imported("runs.csv")
     (folder / "runs.csv").write_text(TABLE + "0.6,6,0.1\n")
     assert imported("runs.csv")["studies"][0]["written"] == 1
-    assert len(past().studies[0].trials) == 6
+    assert len(stored()[0].trials) == 6
 
 
 def test_scales_and_a_turned_metric_are_used(folder: Path, imported: Any) -> None:
@@ -170,7 +173,7 @@ def test_scales_and_a_turned_metric_are_used(folder: Path, imported: Any) -> Non
     imported(
         "logs.csv --map learning_rate=log_lr:log10 --metric score:-0.01 --mode max --dataset d"
     )
-    (study,) = past().studies
+    (study,) = stored()
     assert [trial.config["learning_rate"] for trial in study.trials] == [0.01, 0.1]
     assert [trial.value for trial in study.trials] == [0.5, 0.4]
 
@@ -222,7 +225,7 @@ def test_the_studies_of_one_task_are_exported_and_imported(
 
 def test_an_import_into_another_experiment_stays_there(imported: Any, uri: str) -> None:
     imported("runs.csv --set tracking.experiment=mine")
-    assert not past().studies
+    assert not stored()
     assert len(read_studies(uri, "mine").studies) == 1
 
 
@@ -264,7 +267,7 @@ def test_wrong_input_is_told_and_nothing_is_written(
     assert err.startswith("tuner: error: ")
     assert words in err
     assert sorted(folder.iterdir()) == before
-    assert not past().studies
+    assert not stored()
 
 
 def test_an_export_of_a_task_without_studies_is_told(imported: Any, tuner: Any) -> None:
