@@ -11,7 +11,7 @@ Conditions = dict[str, tuple[str, frozenset[Value]]]
 def infer_conditions(configs: Iterable[Mapping[str, Value]], space: SearchSpace) -> Conditions:
     """The conditions of all parameters that some configurations lack.
 
-    A parent explains a parameter if each of its choices that were seen had it always or never.
+    A parent explains a parameter if some of its choices had it always and all others never.
     """
     seen = list(configs)
     parents = [name for name, item in space.parameters.items() if isinstance(item, Categorical)]
@@ -30,10 +30,10 @@ def infer_conditions(configs: Iterable[Mapping[str, Value]], space: SearchSpace)
 def _active_under(
     child: str, parent: str, configs: Iterable[Mapping[str, Value]]
 ) -> frozenset[Value]:
-    """The choices of ``parent`` that always have ``child``; empty if one has it now and then."""
+    """The choices of ``parent`` that always have ``child``; empty unless all others never do."""
     with_child: set[Value] = set()
     without: set[Value] = set()
     for config in configs:
         if parent in config:
             (with_child if child in config else without).add(config[parent])
-    return frozenset() if with_child & without else frozenset(with_child)
+    return frozenset(with_child) if without and not with_child & without else frozenset()

@@ -12,6 +12,8 @@ from meta.space import Categorical, Config, Int, Parameter, SearchSpace, Value
 INACTIVE = 0.5
 """Where a number stands that the configuration lacks."""
 ABSENT = object()
+DIGITS = 12
+"""A number is proposed with so many, so that one goes to a unit and comes back as it was."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +55,19 @@ class Encoding:
             if isinstance(parameter, Int):
                 whole = [from_unit(parameter, unit) for unit in np.nan_to_num(units[:, i])]
                 settled[:, i] = np.where(np.isnan(units[:, i]), np.nan, _units(parameter, whole))
-        names = list(self.space.parameters)
-        for child, (parent, choices) in self.conditions.items():
-            owner = self.space.parameters[parent]
-            assert isinstance(owner, Categorical)
-            active = [owner.choices.index(choice) for choice in choices]
-            inactive = ~np.isin(settled[:, names.index(parent)], active)
-            settled[inactive, names.index(child)] = np.nan
+        self._drop_inactive(settled)
         return settled
+
+    def _drop_inactive(self, units: Array) -> None:
+        names = list(self.space.parameters)
+        dropped = -1
+        while dropped != (dropped := np.isnan(units).sum()):  # a parent may be dropped itself
+            for child, (parent, choices) in self.conditions.items():
+                owner = self.space.parameters[parent]
+                assert isinstance(owner, Categorical)
+                active = [owner.choices.index(choice) for choice in choices]
+                inactive = ~np.isin(units[:, names.index(parent)], active)
+                units[inactive, names.index(child)] = np.nan
 
     def config(self, units: Array) -> Config:
         """The configuration at one row of units."""
@@ -86,7 +93,7 @@ def from_unit(parameter: Parameter, unit: float) -> Value:
             return min(max(round(value), low), high)
         case _:
             value = _stretch(parameter.low, parameter.high, parameter.log, unit)
-            return min(max(value, parameter.low), parameter.high)
+            return min(max(float(f"{value:.{DIGITS}g}"), parameter.low), parameter.high)
 
 
 def _stretch(low: float, high: float, log: bool, unit: float) -> float:
