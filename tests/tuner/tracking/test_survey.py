@@ -109,16 +109,18 @@ def test_any_edit_of_a_study_makes_its_trials_be_read_again(
     assert read().studies[0].trials[0].seed == 99
 
 
-@pytest.mark.parametrize("change", ["deleted", "edited"])
-def test_what_changes_while_it_is_read_is_not_kept(
+@pytest.mark.parametrize(("change", "kept"), [("edited", 1), ("deleted", 0)])
+def test_what_changes_while_it_is_read_is_not_kept_and_a_deletion_moves_all_pages(
     tmp_path: Path,
     uri: str,
     client: MlflowClient,
     monkeypatch: pytest.MonkeyPatch,
     home: Path,
     change: str,
+    kept: int,
 ) -> None:
-    add(tmp_path, uri, "a")
+    for id in ("a", "b"):
+        add(tmp_path, uri, id)
     parent, trial = (run_of(client, name, "a").info.run_id for name in (PARENT, "trial 0"))
     read_trials = reader._read_trials
 
@@ -133,4 +135,4 @@ def test_what_changes_while_it_is_read_is_not_kept(
     with monkeypatch.context() as patch:
         patch.setattr(reader, "_read_trials", meanwhile)
         read_studies(uri, "warmtune")
-    assert files(home) == []
+    assert len(files(home)) == kept
