@@ -12,6 +12,8 @@ from meta.study import Metric, Study, Trial, TrialState
 
 FEW = 4
 """So many full trainings count for the prior belief that what is ahead early stays ahead."""
+EQUAL = 1e-12
+"""Losses count as equal whose variance is smaller than this share of their mean square."""
 
 
 @dataclass(frozen=True)
@@ -37,17 +39,21 @@ def outcomes(study: Study) -> Outcomes:
     """The loss of each trial that measured anything; stopped ones are extrapolated.
 
     The full loss is regressed on the loss at the step of the stop, over the trials of the study
-    that completed; where these are few, the slope is drawn to 1 and the shift to their mean.
+    that completed; where these are few, the slope is drawn to 1 and the shift to their mean. Where
+    none was measured at that step, the loss stands for itself, as uncertain as the losses differ.
     """
     trials = [trial for trial in study.trials if trial.value is not None and _counts(trial)]
     completed = [trial for trial in trials if trial.state is TrialState.COMPLETED]
     at_step = _losses_by_step(completed, study.metric)
     full = np.array([_loss(trial, study.metric) for trial in completed])
+    known = full if len(full) > 1 else [_loss(trial, study.metric) for trial in trials]
+    spread = float(np.var(known)) if trials else 0.0
     losses, variances = [], []
     for trial in trials:
         loss, variance = _loss(trial, study.metric), 0.0
         if trial.state is not TrialState.COMPLETED:
-            loss, variance = _extrapolate(loss, at_step.get(trial.step, {}), full)
+            early = at_step.get(trial.step)
+            loss, variance = _extrapolate(loss, early, full) if early else (loss, spread)
         losses.append(loss)
         variances.append(variance)
     configs = tuple(trial.recommended for trial in trials)
@@ -72,14 +78,14 @@ def _losses_by_step(completed: Sequence[Trial], metric: Metric) -> dict[int, dic
 
 
 def _extrapolate(loss: float, early: dict[int, float], full: Array) -> tuple[float, float]:
-    """The expected full loss and its variance; the loss itself where nothing went on."""
-    if not early:
-        return loss, float(np.var(full)) if len(full) > 1 else loss * loss * 0.01
+    """The expected full loss and its variance."""
     before, after = np.array(list(early.values())), full[list(early)]
     spread = np.var(before)
-    belief = FEW * max(float(spread), 1e-12)
+    rounding = EQUAL * float(np.mean(before**2)) or 1.0
+    belief = FEW * max(float(spread), rounding)
     covariance = float(np.mean((before - before.mean()) * (after - after.mean())))
     slope = max(0.0, (len(before) * covariance + belief) / (len(before) * spread + belief))
     residuals = after - after.mean() - slope * (before - before.mean())
-    variance = (residuals @ residuals + FEW * spread * 0.25) / (len(before) + FEW)
+    unexplained = 0.25 * np.var([*before, loss])
+    variance = (residuals @ residuals + FEW * unexplained) / (len(before) + FEW)
     return float(after.mean() + slope * (loss - before.mean())), float(variance)
