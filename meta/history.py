@@ -9,6 +9,9 @@ from meta.space import SearchSpace, Value
 from meta.study import Measurement, Metric, Study, Trial, TrialState
 
 LEARNED_FROM = (TrialState.COMPLETED, TrialState.STOPPED)
+FAILURES = (TrialState.FAILED, TrialState.DIVERGED)
+ALIKE = 0.5
+"""At least this share of the parameters must be those of the other model for it to teach."""
 INFINITE = 1e300
 """From here on a value is an infinity in disguise: MLflow stores 1.797e308 in its place."""
 REASON_LENGTH = 200
@@ -34,6 +37,7 @@ class Sifted:
 def sift(studies: Iterable[Study], model: str, space: SearchSpace, metric: Metric) -> Sifted:
     """Keep what can teach a study of ``model`` in ``space``; the order of the studies stays.
 
+    Other models teach by the parameters that they share. Failures are kept, without values.
     Configurations are brought into the space, those that were tried several times on the same
     data are counted once, with the mean of their values. What values a metric can take is for each
     study to say: an RMSE of 57 is none of a probability, but may be one of a price.
@@ -41,7 +45,7 @@ def sift(studies: Iterable[Study], model: str, space: SearchSpace, metric: Metri
     refused: list[Refusal] = []
     fitting: list[Study] = []
     for study in studies:
-        problem = _study_problem(study, model, metric)
+        problem = _study_problem(study, model, space, metric)
         if problem:
             refused.append(_refusal(study, None, problem))
         else:
@@ -56,9 +60,13 @@ def sift(studies: Iterable[Study], model: str, space: SearchSpace, metric: Metri
     return Sifted(tuple(kept), tuple(refused))
 
 
-def _study_problem(study: Study, model: str, metric: Metric) -> str | None:
-    if study.task.model != model:
-        return f"of model {study.task.model}, this task trains {model}"
+def _study_problem(study: Study, model: str, space: SearchSpace, metric: Metric) -> str | None:
+    shared = len(study.space.parameters.keys() & space.parameters.keys())
+    if study.task.model != model and shared < ALIKE * len(space.parameters):
+        return (
+            f"of model {study.task.model}, which shares {shared} of {len(space.parameters)}"
+            f" parameters with {model}"
+        )
     if study.metric.name != metric.name:
         return f"no {metric.name}, the study measured {study.metric.name}"
     if study.metric.mode != metric.mode:
@@ -80,8 +88,10 @@ def _fitting_trials(study: Study, space: SearchSpace, refused: list[Refusal]) ->
 
 def _fit(trial: Trial, space: SearchSpace, metric: Metric) -> Trial:
     """Bring a trial into the space; raises ``ValueError`` with the reason why that cannot be."""
+    if trial.state in FAILURES:
+        return replace(trial, config=space.adopt(trial.config), measurements=())
     if trial.state not in LEARNED_FROM:
-        raise ValueError(f"{trial.state.lower()} {trial.reason}".strip())
+        raise ValueError(trial.state.lower())
     if trial.value is None:
         raise ValueError(f"no {metric.name}")
     for measurement in trial.measurements:

@@ -44,6 +44,11 @@ class Proposal:
     trust: float
     free: bool
 
+    @property
+    def trusted(self) -> str:
+        """How far the past had a say, in words."""
+        return "without the past" if self.free else f"past {self.trust:.0%}"
+
 
 class Learner:
     """What past studies teach a new one in ``encoding.space``; ``prior`` is None without any.

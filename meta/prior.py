@@ -1,7 +1,11 @@
 """What past studies say about a new one: a Gaussian process over tasks, docs/meta-learner.md."""
 
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from itertools import chain, islice
+from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from scipy.linalg import cho_solve
@@ -19,10 +23,10 @@ MAX_POINTS = 2000
 FIT_POINTS = 1500
 """So many points, in blocks of one source each, decide the kernel."""
 FIT_BLOCK = 100
-FEWEST = 3
-"""A study with fewer trials says nothing by their ranks."""
 STRANGER = 0.1
 """How related a study is of whose data nothing is known."""
+NEARNESS = 4
+"""The larger, the more the nearest kin count; benchmarks/features.py compares."""
 FAILED = (TrialState.FAILED, TrialState.DIVERGED)
 SHARES = (0.05, 0.2, 0.4, 0.6, 0.8, 0.95)
 """How much of the variance all tasks may have in common: the most probable is taken."""
@@ -69,15 +73,50 @@ class Prior:
     starts: Indices
     kinship: Array
     failed: Array
-    studies: tuple[Study, ...]
+    sources: tuple[str, ...]
+
+    @property
+    def owners(self) -> Indices:
+        """The position among ``sources`` of each row of ``units``."""
+        return np.searchsorted(self.starts, np.arange(len(self.units)), side="right") - 1
 
     def expect(self, points: Array) -> Expectation:
-        """The expectation at each row of ``points``."""
+        """What is expected of the new task at each row of ``points``."""
+        common, own = self._parts(points)
+        return Expectation(common + own @ self.kinship, own / np.sqrt(len(self.sources)))
+
+    def scores(self, points: Array) -> Array:
+        """What is expected of each source (columns) at each row of ``points``."""
+        common, own = self._parts(points)
+        return np.asarray(common[:, None] + own)
+
+    def _parts(self, points: Array) -> tuple[Array, Array]:
+        """The score that is common to all tasks, and how each source deviates from it."""
         products = self.kernel(points, self.points) * self.weights
         by_source = np.add.reduceat(products, self.starts, axis=1)
-        own = (1 - self.shared) * by_source
-        mean = self.shared * by_source.sum(1) + own @ self.kinship
-        return Expectation(mean, own / np.sqrt(len(self.studies)))
+        return self.shared * by_source.sum(1), (1 - self.shared) * by_source
+
+    def save(self, path: Path) -> None:
+        """Write a NumPy archive that ``load`` reads back, whole or not at all."""
+        arrays = {field.name: getattr(self, field.name) for field in fields(self)}
+        kernel = arrays.pop("kernel")
+        arrays["scales"], arrays["variances"] = kernel.scales, [kernel.amplitude, kernel.noise]
+        temporary = path.with_name(f"{path.name}.{os.getpid()}")
+        with temporary.open("wb") as file:
+            np.savez(file, **arrays)
+        temporary.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> "Prior":
+        """Read what ``save`` wrote; raises ``OSError``, and ``ValueError`` if it is damaged."""
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+                arrays = dict(archive)
+            kernel = Kernel(arrays.pop("scales"), *map(float, arrays.pop("variances")))
+            shared, sources = float(arrays.pop("shared")), tuple(arrays.pop("sources").tolist())
+            return cls(kernel=kernel, shared=shared, sources=sources, **arrays)
+        except (EOFError, BadZipFile, KeyError, TypeError) as error:
+            raise ValueError(f"{path} is no saved prior: {error}") from error
 
 
 def fit_prior(
@@ -92,11 +131,12 @@ def fit_prior(
     Gaussian Process Prediction (NIPS 2007), whose task covariance is here one number.
     """
     kin = np.full(len(studies), STRANGER) if related is None else np.asarray(related)
-    sources = [studies[row] for row in np.argsort(-kin, kind="stable")]
-    told = [(study, outcomes(study)) for study in sources]
-    told = [(study, item) for study, item in told if len(item.losses) >= FEWEST][:MAX_SOURCES]
+    order = np.argsort(-kin, kind="stable")
+    measured = ((row, item) for row in order if len((item := outcomes(studies[row])).losses))
+    told = list(islice(measured, MAX_SOURCES))
     if not told:
         return None
+    rows = [row for row, _ in told]
     blocks = [_block(item, encoding, MAX_POINTS // len(told)) for _, item in told]
     units, scores = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
     points = encoding.points(units)
@@ -105,8 +145,8 @@ def fit_prior(
     kernel = fit_kernel(_for_kernel(points, scores, starts), KERNEL_BELIEF)
     owners = np.repeat(np.arange(len(sizes)), sizes)
     shared, weights = _share(kernel, points, scores, owners)
-    chosen = np.array([kin[studies.index(study)] for study, _ in told])
-    failed = [trial.config for study, _ in told for trial in study.trials if trial.state in FAILED]
+    tried = chain.from_iterable(studies[row].trials for row in order)
+    failed = islice((trial.config for trial in tried if trial.state in FAILED), MAX_POINTS)
     return Prior(
         kernel,
         shared,
@@ -114,10 +154,16 @@ def fit_prior(
         points,
         weights,
         starts,
-        chosen / (1 + chosen.sum()),
-        encoding.units(failed[:MAX_POINTS]),
-        tuple(study for study, _ in told),
+        _kinship(kin[rows]),
+        encoding.units(list(failed)),
+        tuple(studies[row].id for row in rows),
     )
+
+
+def _kinship(related: Array) -> Array:
+    """What part of each source's deviation the new task shares: mostly that of the nearest kin."""
+    shares = related**NEARNESS
+    return np.asarray(shares / shares.sum() * related.max())
 
 
 def _block(told: Outcomes, encoding: Encoding, count: int) -> tuple[Array, Array]:

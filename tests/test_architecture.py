@@ -19,7 +19,7 @@ TRAINABLES_MUST_NOT_IMPORT = {"ray", "optuna", "mlflow", "meta", "tuner"}
 DOORS = {
     "yaml": ("tuner.strict_yaml",),
     "mlflow": ("tuner.tracking.*",),
-    "optuna": ("tuner.search", "meta.sampler", "tuner.importers.optuna_storage"),
+    "optuna": ("tuner.search", "meta.sampler", "meta.sampler.*", "tuner.importers.optuna_storage"),
     "ray": (
         *("tuner.cluster", "tuner.session", "tuner.trials", "tuner.finalize"),
         *("tuner.limits", "tuner.scheduler", "tuner.search", "tuner.worker"),

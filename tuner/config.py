@@ -62,7 +62,7 @@ class StudyConfig:
     split: str = "random"
     synthetic: bool = False
     seed: int = 0
-    sampler: str = "tpe"
+    sampler: str = "meta-gp"
     budget: Budget = field(default_factory=Budget)
     resources: Resources = field(default_factory=Resources)
     warm_start: WarmStart = field(default_factory=WarmStart)

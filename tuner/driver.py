@@ -17,6 +17,7 @@ from tuner.errors import EnvironmentFault, NoTrialCompleted, TunerError, UsageEr
 from tuner.home import default_tracking_uri, home
 from tuner.journal import Journal
 from tuner.past import Past, read_past
+from tuner.priors import save_prior
 from tuner.progress import announce, shown
 from tuner.rundir import RunLock, new_directory, write_status
 from tuner.session import session
@@ -30,7 +31,7 @@ CATCH_UP_SECONDS = 30.0
 def run(config: StudyConfig, options: RunOptions) -> Report:
     """Run a new study; raises a ``TunerError`` for what a user can cause."""
     data = _load(config, options.data_dir)
-    past = read_past(config, options)
+    past = read_past(config, options, data.features)
     if options.arm == "warm" and not options.quiet:
         announce(past.text())
     study = Study(
@@ -46,6 +47,7 @@ def run(config: StudyConfig, options: RunOptions) -> Report:
     header = _header(config, options, past)
     directory = new_directory(f"{config.task.id}-{options.arm}-{config.seed}", options.out)
     with RunLock(directory):
+        save_prior(directory, past.prior)
         journal = Journal.create(directory, study, header)
         return _carry_on(journal, config, options, data)
 

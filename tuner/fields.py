@@ -241,9 +241,10 @@ FIELDS = (
     Field("tracking.experiment", _line, "warmtune", "the MLflow experiment"),
     Field(
         "sampler",
-        _choice("tpe", "gp", "random"),
-        "tpe",
-        "what proposes configurations: tree-structured Parzen estimator, Gaussian process, chance",
+        _choice("meta-gp", "meta-tpe", "tpe", "gp", "random"),
+        "meta-gp",
+        "what proposes configurations: Gaussian process or tree-structured Parzen estimator, each"
+        " with or without a prior from the past, or chance",
     ),
     Field("seed", _whole(0, 2**32 - 1), "0", "governs split, sampler and trainings"),
 )

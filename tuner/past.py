@@ -1,49 +1,111 @@
-"""The way from the stores of past studies to the first configurations of this one."""
+"""The way from the stores of past studies to the first configurations and the prior of this one."""
 
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from meta.history import Refusal, sift
+from meta.encoding import Encoding
+from meta.features import relatedness
+from meta.history import Refusal, Sifted, sift
+from meta.prior import Prior
 from meta.recommend import Recommendation, recommend
 from meta.study import Study
 from tuner.config import RunOptions, StudyConfig
 from tuner.errors import EnvironmentFault
 from tuner.home import default_tracking_uri, redact
+from tuner.priors import cached_prior
+from tuner.starter import starter_studies
+
+OTHER_MODEL = 0.5
+"""A study of another model is so much less related, ..."""
+STARTER = 0.8
+"""... and one of the starter history, which shall not outweigh a past of one's own."""
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Source:
+    """A past study that is learned from, and how related it is, in (0, 1]."""
+
+    id: str
+    name: str
+    related: float
+    trials: int
 
 
 @dataclass(frozen=True)
 class Past:
-    """What a study starts from: its first points, the studies behind them, what was refused.
+    """What a study starts from: its first points, its prior, what is behind them, what was refused.
 
     ``unavailable`` says which stores could not be read, and why.
     """
 
     points: tuple[Recommendation, ...] = ()
     studies: tuple[Study, ...] = ()
+    sources: tuple[Source, ...] = ()
     refused: tuple[Refusal, ...] = ()
     unavailable: tuple[str, ...] = ()
+    prior: Prior | None = field(default=None, repr=False)
 
     def to_json(self) -> dict[str, Any]:
-        """What the journal keeps: the points whole, of the studies only their names."""
+        """What the journal keeps: the points whole, of the studies only what names them."""
         return {
             "points": [asdict(point) for point in self.points],
-            "studies": [study.id for study in self.studies],
-            "refused": len(self.refused),
+            "sources": [asdict(source) for source in self.sources],
+            "refused": dict(self._refusals()),
             "unavailable": list(self.unavailable),
         }
 
     def text(self) -> str:
-        """For the terminal: one line for the whole and one for each point."""
-        lines = [f"history: {len(self.studies)} studies kept, {len(self.refused)} refusals"]
+        """For the terminal: one line for the whole, for each source, refusal and point."""
+        lines = [f"history: {len(self.sources)} studies to learn from"]
         lines += [f"history unavailable: {problem}" for problem in self.unavailable]
+        lines += [
+            f"  {source.related:4.0%} related: {source.name}, {source.trials} trials"
+            for source in self.sources[:SHOWN]
+        ]
+        if len(self.sources) > SHOWN:
+            lines.append(f"        and {len(self.sources) - SHOWN} less related ones")
+        lines += [f"  refused: {why} ({n} times)" for why, n in self._refusals()]
         lines += [f"  start {n}: {point.reason}" for n, point in enumerate(self.points, 1)]
         return "\n".join(lines)
 
+    def _refusals(self) -> list[tuple[str, int]]:
+        """The most frequent reasons, which ``tuner history refused`` lists in full."""
+        return Counter(refusal.reason for refusal in self.refused).most_common(SHOWN)
 
-def read_past(config: StudyConfig, options: RunOptions) -> Past:
-    """Read, sift and rank the past; a cold study has none, a store that is away is no error."""
+
+def read_past(
+    config: StudyConfig, options: RunOptions, features: Mapping[str, float] | None = None
+) -> Past:
+    """Read, sift and learn from the past; a cold study has none, a store that is away is no error.
+
+    ``features`` are those of the data; without them, those of a past study of the same data.
+    """
     if options.arm == "cold":
         return Past()
+    found, unavailable = _read_stores(config, options)
+    sifted = sift(found.kept, config.task.model, config.space, config.metric)
+    starter = starter_studies() if options.use_history and config.warm_start.starter else []
+    lent = sift(starter, config.task.model, config.space, config.metric).kept
+    kept, borrowed = (*sifted.kept, *lent), {study.id for study in lent}
+    related = _related(config, kept, borrowed, features)
+    sources = [
+        Source(study.id, _name(study, study.id in borrowed), kin, len(study.trials))
+        for study, kin in zip(kept, related, strict=True)
+    ]
+    encoding = Encoding(config.space)
+    prior = cached_prior(kept, encoding, related)
+    names = {source.id: source.name for source in sources}
+    points = recommend(prior, encoding, config.warm_start.points, names)
+    sources.sort(key=lambda source: -source.related)
+    refused = (*found.refused, *sifted.refused)
+    return Past(tuple(points), kept, tuple(sources), refused, tuple(unavailable), prior)
+
+
+def _read_stores(config: StudyConfig, options: RunOptions) -> tuple[Sifted, list[str]]:
+    """What all stores hold, not yet sifted, and which could not be read."""
     studies: list[Study] = []
     refused: list[Refusal] = []
     unavailable: list[str] = []
@@ -58,6 +120,26 @@ def read_past(config: StudyConfig, options: RunOptions) -> Past:
             continue
         studies += found.studies
         refused += found.refused
-    sifted = sift(studies, config.task.model, config.space, config.metric)
-    points = recommend(sifted.kept, config.space, config.warm_start.points, config.task.dataset)
-    return Past(tuple(points), sifted.kept, (*refused, *sifted.refused), tuple(unavailable))
+    return Sifted(tuple(studies), tuple(refused)), unavailable
+
+
+def _name(study: Study, borrowed: bool) -> str:
+    where = "starter history" if borrowed else study.arm
+    return f"{study.task.id} ({where}, seed {study.seed})"
+
+
+def _related(
+    config: StudyConfig,
+    kept: Sequence[Study],
+    borrowed: set[str],
+    features: Mapping[str, float] | None,
+) -> list[float]:
+    same = (study.features for study in kept if study.task.dataset == config.task.dataset)
+    known = features or next(same, {})
+    values = relatedness(known, [study.features for study in kept])
+    return [
+        float(value)
+        * (1 if study.task.model == config.task.model else OTHER_MODEL)
+        * (STARTER if study.id in borrowed else 1)
+        for study, value in zip(kept, values, strict=True)
+    ]

@@ -23,17 +23,22 @@ from optuna.trial import TrialState as OptunaState
 from ray.tune.search import Searcher
 from ray.tune.search.optuna import OptunaSearch
 
+from meta.encoding import Encoding
+from meta.prior import Prior
 from meta.recommend import Recommendation
+from meta.sampler import MetaGPSampler
+from meta.sampler.planned import PlannedSampler
 from meta.space import Categorical, Float, Parameter, SearchSpace
-from meta.study import Trial, TrialState
+from meta.study import Study, Trial, TrialState
 from tuner.events import Started
 from tuner.journal import Journal
 
-SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
+STOCK: dict[str, Callable[[int], BaseSampler]] = {
     "tpe": lambda seed: TPESampler(seed=seed),
     "gp": lambda seed: GPSampler(seed=seed),
     "random": lambda seed: RandomSampler(seed=seed),
 }
+META: dict[str, type[PlannedSampler]] = {"meta-gp": MetaGPSampler}
 
 OPTUNA_STATES = {
     TrialState.COMPLETED: OptunaState.COMPLETE,
@@ -67,9 +72,9 @@ class StudySearch(OptunaSearch):
     """Hands out the trials of one study, of which ``concurrency`` may run at once.
 
     First come the trials that an interruption left running, then the recommended points, then what
-    the sampler proposes. Before every proposal the sampler is made anew from the study's seed and
-    the trial's number: it depends on nothing but the journal, so a resumed study goes on exactly
-    like an uninterrupted one.
+    the sampler proposes. Before every proposal the sampler is seeded by the study's seed and the
+    trial's number: it depends on nothing but the journal and the prior, so a resumed study goes on
+    exactly like an uninterrupted one.
     """
 
     def __init__(
@@ -79,9 +84,11 @@ class StudySearch(OptunaSearch):
         sampler: str,
         trials: int,
         concurrency: int,
+        prior: Prior | None = None,
     ) -> None:
         self._journal = journal
         self._sampler_name = sampler
+        self._seeded = self._samplers(prior)
         self._trials = trials
         self._concurrency = concurrency
         self._study_seed = journal.study.seed
@@ -128,12 +135,29 @@ class StudySearch(OptunaSearch):
     def _propose(self) -> Trial:
         number = len(self._asked)
         seed = trial_seed(self._study_seed, number)
-        self._study.sampler = SAMPLERS[self._sampler_name](seed)
+        self._study.sampler = sampler = self._seeded(seed)
         asked = self._study.ask(fixed_distributions=self._distributions)
-        origin = asked.user_attrs.get("origin", self._sampler_name)
+        origin = asked.user_attrs.get("origin") or self._origin(sampler)
         self._journal.append(Started(number, asked.params, origin, seed))
         self._asked[number] = asked
         return self._journal.trials[number]
+
+    def _samplers(self, prior: Prior | None) -> Callable[[int], BaseSampler]:
+        """From a seed to the sampler; those that learned from the past are made only once."""
+        if self._sampler_name in STOCK:
+            return STOCK[self._sampler_name]
+        encoding = Encoding(self._journal.study.space)
+        kind = META[self._sampler_name]
+        return kind.fitted(encoding, prior, self._own).reseeded
+
+    def _own(self) -> Study:
+        return self._journal.study
+
+    def _origin(self, sampler: BaseSampler) -> str:
+        proposal = getattr(sampler, "proposal", None)
+        if proposal is None:
+            return self._sampler_name
+        return f"{self._sampler_name}, {proposal.trusted}"
 
     def _replay(self, trial: Trial) -> None:
         self._study.enqueue_trial(trial.config)

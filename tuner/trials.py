@@ -12,6 +12,7 @@ from tuner.asha import Asha
 from tuner.events import Ended, Finished
 from tuner.journal import Journal
 from tuner.limits import Limits
+from tuner.priors import load_prior
 from tuner.scheduler import WORKER_RETRIES, StudyScheduler
 from tuner.search import StudySearch
 from tuner.session import Session
@@ -55,12 +56,15 @@ def run_trials(session: Session) -> None:
 
 
 def _search(session: Session) -> StudySearch:
+    journal = session.journal
+    past = journal.header["past"]
     return StudySearch(
-        session.journal,
-        [Recommendation(**point) for point in session.journal.header["past"]["points"]],
+        journal,
+        [Recommendation(**point) for point in past["points"]],
         session.config.sampler,
         session.config.budget.trials,
         session.allotment.concurrency,
+        load_prior(journal.path.parent, bool(past["sources"])),
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import optuna
 
 from meta.encoding import Encoding
-from meta.learner import Learner
+from meta.learner import Learner, Proposal
 from meta.prior import Prior
 from meta.sampler.planned import PlannedSampler
 from meta.space import Config
@@ -20,6 +20,7 @@ class MetaGPSampler(PlannedSampler):
     the same parameters and objective as far as possible; it may be empty. ``candidates``, where
     given, are all that may be proposed. A parameter of which neither the history nor the study
     knows anything yet is drawn at random. A study of several objectives raises ``ValueError``.
+    ``proposal`` says of the latest one how far the past was trusted.
     """
 
     def __init__(
@@ -29,9 +30,10 @@ class MetaGPSampler(PlannedSampler):
         seed: int | None = None,
         candidates: Sequence[Config] = (),
     ) -> None:
-        super().__init__(history, seed)
+        super().__init__(history, seed=seed)
         self._candidates = candidates
         self._learner: Learner | None = None
+        self.proposal: Proposal | None = None
 
     def plan(
         self, own: Study, encoding: Encoding, prior: Prior | None, generator: np.random.Generator
@@ -39,4 +41,5 @@ class MetaGPSampler(PlannedSampler):
         """The configuration with the largest expected improvement."""
         if self._learner is None or self._learner.prior is not prior:
             self._learner = Learner(encoding, prior, self._candidates)
-        return self._learner.propose(own, generator).config
+        self.proposal = self._learner.propose(own, generator)
+        return self.proposal.config

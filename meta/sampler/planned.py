@@ -1,10 +1,10 @@
 """What both samplers share: a trial is planned as a whole and handed out as it is asked for."""
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from threading import Lock
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import optuna
@@ -27,7 +27,9 @@ class PlannedSampler(BaseSampler):
     The space is that of the past, of which the study's own trials know better.
     """
 
-    def __init__(self, history: Sequence[optuna.Study | Study], seed: int | None) -> None:
+    def __init__(
+        self, history: Sequence[optuna.Study | Study] = (), *, seed: int | None = None
+    ) -> None:
         self._history = [
             study if isinstance(study, Study) else read_study(study) for study in history
         ]
@@ -35,6 +37,32 @@ class PlannedSampler(BaseSampler):
         self._random = RandomSampler(seed=seed)
         self._learned: tuple[Encoding, Prior | None] | None = None
         self._planned: dict[int, Config] = {}
+        self._lock = Lock()
+        self._own: Callable[[], Study] | None = None
+
+    @classmethod
+    def fitted(cls, encoding: Encoding, prior: Prior | None, own: Callable[[], Study]) -> Self:
+        """A sampler for whom the space and the prior are settled.
+
+        ``own`` gives the study's record, which may hold more than Optuna is told.
+        """
+        sampler = cls()
+        sampler._learned, sampler._own = (encoding, prior), own
+        return sampler
+
+    def reseeded(self, seed: int) -> Self:
+        """The same sampler, which from now on draws as if it had been made with ``seed``."""
+        self._generator = np.random.default_rng(seed)
+        self._random = RandomSampler(seed=seed)
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Optuna's samplers can be pickled; a lock cannot."""
+        return {name: value for name, value in self.__dict__.items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take a lock of one's own."""
+        self.__dict__.update(state)
         self._lock = Lock()
 
     @abstractmethod
@@ -102,6 +130,8 @@ class PlannedSampler(BaseSampler):
         trial: FrozenTrial,
         search_space: Mapping[str, BaseDistribution],
     ) -> Config:
+        if self._own is not None and self._learned is not None:
+            return self.plan(self._own(), *self._learned, self._generator)
         record = read_study(study, self._planned)
         own = record.with_trials(tuple(item for item in record.trials if item.id != trial.number))
         space = self._space(search_space)

@@ -87,6 +87,17 @@ def parameter(distribution: BaseDistribution) -> Parameter:
             raise ValueError(f"unknown distribution {distribution}")
 
 
+def distribution(parameter: Parameter) -> BaseDistribution:
+    """The distribution that can take the same values: the inverse of ``parameter``."""
+    match parameter:
+        case Categorical(choices):
+            return CategoricalDistribution(choices)
+        case Int(low, high, log):
+            return IntDistribution(low, high, log)
+        case Float(low, high, log):
+            return FloatDistribution(low, high, log)
+
+
 def settle(distribution: BaseDistribution, value: Value) -> Value:
     """The value nearest to ``value`` that the distribution's step allows."""
     if not isinstance(distribution, FloatDistribution | IntDistribution) or not distribution.step:

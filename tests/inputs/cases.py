@@ -71,7 +71,7 @@ COMMAND_LINE = (
     flag(10, "--warm-start maybe", "got 'maybe'", "whole number 0 to 100"),
     flag(0, "--gpu-hours 169", "got 169", "number 0 to 168"),
     flag(0, "--concurrency 0", "got 0", "Write e.g. 2"),
-    flag(0, "--sampler bayes", "got 'bayes'", "tpe, gp or random"),
+    flag(0, "--sampler bayes", "got 'bayes'", "meta-gp, meta-tpe, tpe, gp or random"),
     flag(0, "--address somewhere", "got 'somewhere'", "auto, local or HOST:PORT"),
     flag(14, "--tracking-uri ./mlruns", "'./mlruns'", "mlflow migrate-filestore"),
     flag(14, "--tracking-uri file:///x", "'file:///x'", "Use sqlite:///mlflow.db"),

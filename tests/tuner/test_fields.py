@@ -49,7 +49,7 @@ def test_the_example_of_a_section_has_known_keys(name: str) -> None:
         ("task.trainable=toy:train", "'toy:train' is code that is no part of tuner"),
         ("tracking.uri=ftp://x", "sqlite, http or https expected, got 'ftp://x'"),
         ("tracking.experiment=''", "line of text expected, got ''"),
-        ("sampler=bayes", "tpe, gp or random expected, got 'bayes'"),
+        ("sampler=bayes", "meta-gp, meta-tpe, tpe, gp or random expected, got 'bayes'"),
         ("seed=4294967296", "whole number 0 to 4294967295 expected, got 4294967296"),
         ("budget=5", "mapping expected, got 5. Write budget: {trials: 50}"),
         ("budget.trails=5", "unknown key. Did you mean trials?"),
