@@ -1,0 +1,37 @@
+"""How likely a configuration is to be trained at all."""
+
+import numpy as np
+import pytest
+
+from meta.feasibility import success_probability
+
+LINE = np.linspace(0, 1, 11)[:, None]
+NOWHERE = np.empty((0, 1))
+
+
+def test_without_failures_everything_can_be_trained() -> None:
+    assert success_probability(LINE, LINE, NOWHERE).tolist() == [1.0] * 11
+
+
+def test_the_nearer_to_a_failure_the_less_likely_is_success() -> None:
+    found = success_probability(LINE, NOWHERE, np.array([[1.0]]))
+    assert (np.diff(found) < 0).all()
+    assert found[0] > 0.99
+    assert found[-1] == pytest.approx(0.5)
+
+
+def test_more_failures_leave_less_hope_and_successes_restore_it() -> None:
+    here, failed = np.array([[0.5]]), np.array([[0.5]])
+    one, many = (success_probability(here, NOWHERE, np.repeat(failed, n, 0)) for n in (1, 9))
+    assert many < 0.15 < one
+    assert success_probability(here, np.repeat(failed, 9, 0), failed) > 0.9
+
+
+def test_a_success_far_away_says_nothing_about_a_failure_here() -> None:
+    here = np.array([[1.0]])
+    alone = success_probability(here, NOWHERE, here)
+    assert success_probability(here, np.array([[0.0]]), here) == pytest.approx(alone, abs=0.01)
+
+
+def test_no_place_to_ask_about_gives_no_answer() -> None:
+    assert success_probability(NOWHERE, LINE, LINE).shape == (0,)
