@@ -103,7 +103,7 @@ def settle(distribution: BaseDistribution, value: Value) -> Value:
     if not isinstance(distribution, FloatDistribution | IntDistribution) or not distribution.step:
         return value
     assert isinstance(value, int | float)
-    low, high, step = distribution.low, distribution.high, distribution.step
-    steps = min(round((value - low) / step), math.floor((high - low) / step + 1e-9))
-    settled = low + steps * step
+    steps = round((value - distribution.low) / distribution.step)
+    stepped = distribution.low + steps * distribution.step
+    settled = min(max(stepped, distribution.low), distribution.high)
     return int(settled) if isinstance(distribution, IntDistribution) else float(settled)
