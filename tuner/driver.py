@@ -132,6 +132,7 @@ def _carry_on(journal: Journal, config: StudyConfig, options: RunOptions, data: 
         seconds=journal.last_seconds,
         synthetic=config.synthetic,
         command=journal.header["command"],
+        past=journal.header["past"],
     )
 
 

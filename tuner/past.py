@@ -7,6 +7,7 @@ from typing import Any
 
 from meta.encoding import Encoding
 from meta.features import relatedness
+from meta.forecast import Forecast, forecast
 from meta.history import Refusal, Sifted, sift
 from meta.prior import Prior
 from meta.recommend import Recommendation, recommend
@@ -47,6 +48,7 @@ class Past:
     refused: tuple[Refusal, ...] = ()
     unavailable: tuple[str, ...] = ()
     prior: Prior | None = field(default=None, repr=False)
+    forecast: Forecast | None = None
 
     def to_json(self) -> dict[str, Any]:
         """What the journal keeps: the points whole, of the studies only what names them."""
@@ -55,6 +57,7 @@ class Past:
             "sources": [asdict(source) for source in self.sources],
             "refused": dict(self._refusals()),
             "unavailable": list(self.unavailable),
+            "forecast": self.forecast and asdict(self.forecast),
         }
 
     def text(self) -> str:
@@ -101,7 +104,8 @@ def read_past(
     points = recommend(prior, encoding, config.warm_start.points, names)
     sources.sort(key=lambda source: -source.related)
     refused = (*found.refused, *sifted.refused)
-    return Past(tuple(points), kept, tuple(sources), refused, tuple(unavailable), prior)
+    ahead = forecast(config.task, kept, config.budget.trials)
+    return Past(tuple(points), kept, tuple(sources), refused, tuple(unavailable), prior, ahead)
 
 
 def _read_stores(config: StudyConfig, options: RunOptions) -> tuple[Sifted, list[str]]:

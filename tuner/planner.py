@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from meta.forecast import COVERAGE
 from tuner.asha import rung_steps
 from tuner.config import RunOptions, StudyConfig
 from tuner.past import Past, read_past
@@ -49,10 +50,31 @@ class Plan:
                     f"  after step {step:>3}   the best {share:.0%}"
                     for step, share in self._rungs()
                 ),
+                *self._ahead(),
                 self.past.text(),
                 *(f"    {point.config}" for point in self.past.points),
             ]
         )
+
+    def _ahead(self) -> list[str]:
+        """What to expect, and how well that was met by past studies."""
+        ahead = self.past.forecast
+        if ahead is None:
+            return ["expected value: unknown, no past study of this task"]
+        share = self.allotment.gpu
+        unit, hours = ("GPU-hours", share) if share else ("hours of training", 1.0)
+        low, expected, high = (
+            hours * value for value in (ahead.hours.low, ahead.hours.expected, ahead.hours.high)
+        )
+        return [
+            f"expected {self.config.metric.name} by {ahead.studies} past studies of this task"
+            f" ({COVERAGE:.0%} intervals; they held for {ahead.held} of {ahead.checked}):",
+            *(
+                f"  after {n:>4} trials {value.expected:.5g} ({value.low:.5g} to {value.high:.5g})"
+                for n, value in ahead.values.items()
+            ),
+            f"  {expected:.2g} {unit} ({low:.2g} to {high:.2g})",
+        ]
 
     def _rungs(self) -> list[tuple[int, float]]:
         return [(step, 1 / self.config.budget.reduction_factor) for step in self.rungs]

@@ -1,7 +1,8 @@
 """What a run comes to: for the terminal, and as one JSON object."""
 
+import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ from tuner.events import FinalFit, Finished
 from tuner.home import default_tracking_uri, redact
 
 SYNTHETIC = "SYNTHETIC DATA: these values say nothing about the real data set"
+
+
+TRUST = re.compile(r"past (\d+%)")
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,7 @@ class Report:
     seconds: float
     synthetic: bool
     command: str
+    past: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Everything, as the one object of ``--json``."""
@@ -46,6 +51,7 @@ class Report:
                 "origin": best.origin,
             },
             "test": tested and {"value": tested.value, "metrics": tested.metrics},
+            "expected": self._expected(),
             "seconds": round(self.seconds, 3),
             "gpu_hours": self.finished.gpu_hours,
             "synthetic": self.synthetic,
@@ -62,6 +68,7 @@ class Report:
             f" {self.seconds:.0f} s ({counts}); {self.finished.reason}",
             *([SYNTHETIC] if self.synthetic else []),
             *self._best(),
+            *self._past(),
             "",
             f"look at it   {self._ui()}",
             self._other_arm(),
@@ -85,6 +92,29 @@ class Report:
             shown = f"{value:.6g}" if isinstance(value, float) else str(value)
             lines.append(f"  {name:<{width}}  {shown}")
         return lines
+
+    def _past(self) -> list[str]:
+        """How far the past was trusted, and whether what it promised was met."""
+        trusted = [trial for trial in self.study.trials if TRUST.search(trial.origin)]
+        lines = []
+        if trusted:
+            shares = [
+                f"{TRUST.findall(trial.origin)[-1]} at trial {trial.id}"
+                for trial in (trusted[0], trusted[-1])
+            ]
+            lines.append(f"weight of the past  {', '.join(dict.fromkeys(shares))}")
+        expected, best = self._expected(), self.study.best
+        if expected and best is not None and best.value is not None:
+            met = "inside" if expected["low"] <= best.value <= expected["high"] else "outside"
+            span = f"{expected['low']:.5g} to {expected['high']:.5g}"
+            lines.append(f"expected before     {expected['expected']:.5g} ({span}): {met}")
+        return lines
+
+    def _expected(self) -> dict[str, float] | None:
+        """What the past let expect of the best value after so many trials."""
+        values = (self.past.get("forecast") or {}).get("values", {})
+        tried = [n for n in values if int(n) >= len(self.study.trials)] or list(values)
+        return values[tried[0]] if values else None
 
     def _other_arm(self) -> str:
         if self.study.arm == "cold":
