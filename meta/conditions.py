@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from meta.space import Categorical, SearchSpace, Value
+from meta.space import Categorical, Config, SearchSpace, Value
 
 Conditions = dict[str, tuple[str, frozenset[Value]]]
 """A parameter, and the choices of its parent under which it is active."""
@@ -25,6 +25,16 @@ def infer_conditions(configs: Iterable[Mapping[str, Value]], space: SearchSpace)
                 conditions[child] = (parent, choices)
                 break
     return conditions
+
+
+def kinds(configs: Iterable[Mapping[str, Value]], space: SearchSpace) -> list[Config]:
+    """One configuration of each kind that conditions tell apart: numbers are all 0."""
+    choices = {name for name, item in space.parameters.items() if isinstance(item, Categorical)}
+    seen = (
+        tuple((name, value if name in choices else 0) for name, value in config.items())
+        for config in configs
+    )
+    return [dict(kind) for kind in dict.fromkeys(seen)]
 
 
 def _active_under(

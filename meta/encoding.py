@@ -23,10 +23,12 @@ class Encoding:
     A row of *units* has one column per parameter: a number's place in its range on the searched
     scale, within [0, 1]; a category's index; NaN for a parameter that is not active. A row of
     *points* has a column per number and one per choice, so that unequal categories are 1 apart.
+    A number in ``steps`` comes in such steps from the low end of its range.
     """
 
     space: SearchSpace
     conditions: Conditions = field(default_factory=dict)
+    steps: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def categories(self) -> Mask:
@@ -49,14 +51,22 @@ class Encoding:
         return np.hstack(blocks)
 
     def settle(self, units: Array) -> Array:
-        """Move whole numbers to where one stands and drop what is not active."""
+        """Move whole and stepped numbers to where one stands and drop what is not active."""
         settled = units.copy()
-        for i, parameter in enumerate(self.space.parameters.values()):
-            if isinstance(parameter, Int):
-                whole = [from_unit(parameter, unit) for unit in np.nan_to_num(units[:, i])]
-                settled[:, i] = np.where(np.isnan(units[:, i]), np.nan, _units(parameter, whole))
+        for i, (name, parameter) in enumerate(self.space.parameters.items()):
+            if isinstance(parameter, Int) or name in self.steps:
+                settled[:, i] = self._nearest(name, units[:, i])
         self._drop_inactive(settled)
         return settled
+
+    def _nearest(self, name: str, units: Array) -> Array:
+        """The units of the values that the parameter can take."""
+        parameter = self.space.parameters[name]
+        assert not isinstance(parameter, Categorical)
+        low, step = parameter.low, self.steps.get(name, 1)
+        values = np.array([from_unit(parameter, unit) for unit in np.nan_to_num(units)])
+        stepped = np.minimum(low + np.round((values - low) / step) * step, parameter.high)
+        return np.where(np.isnan(units), np.nan, _units(parameter, stepped.tolist()))
 
     def _drop_inactive(self, units: Array) -> None:
         names = list(self.space.parameters)

@@ -39,7 +39,7 @@ class MetaGPSampler(PlannedSampler):
         self, own: Study, encoding: Encoding, prior: Prior | None, generator: np.random.Generator
     ) -> Config:
         """The configuration with the largest expected improvement."""
-        if self._learner is None or self._learner.prior is not prior:
+        if self._learner is None or self._learner.encoding is not encoding:
             self._learner = Learner(encoding, prior, self._candidates)
         self.proposal = self._learner.propose(own, generator)
         return self.proposal.config

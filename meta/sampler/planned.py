@@ -1,7 +1,7 @@
 """What both samplers share: a trial is planned as a whole and handed out as it is asked for."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from threading import Lock
 from typing import Any, Self
@@ -13,7 +13,7 @@ from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
-from meta.conditions import infer_conditions
+from meta.conditions import infer_conditions, kinds
 from meta.encoding import Encoding
 from meta.prior import Prior, fit_prior
 from meta.sampler.records import parameter, read_study, settle
@@ -35,6 +35,7 @@ class PlannedSampler(BaseSampler):
         ]
         self._generator = np.random.default_rng(seed)
         self._random = RandomSampler(seed=seed)
+        self._brought: tuple[SearchSpace, list[Study], list[Config]] | None = None
         self._learned: tuple[Encoding, Prior | None] | None = None
         self._planned: dict[int, Config] = {}
         self._lock = Lock()
@@ -132,13 +133,14 @@ class PlannedSampler(BaseSampler):
     ) -> Config:
         if self._own is not None and self._learned is not None:
             return self.plan(self._own(), *self._learned, self._generator)
-        record = read_study(study, self._planned)
-        own = record.with_trials(tuple(item for item in record.trials if item.id != trial.number))
         space = self._space(search_space)
         if not space.parameters:
             return {}
-        encoding, prior = self._learn(space, own)
-        return self.plan(_adopted(own, space), encoding, prior, self._generator)
+        record = read_study(study, self._planned)
+        others = [item for item in record.trials if item.id != trial.number]
+        own = _adopted(record.with_trials(others), space)
+        encoding, prior = self._learn(space, _steps(search_space), own)
+        return self.plan(own, encoding, prior, self._generator)
 
     def _space(self, own: Mapping[str, BaseDistribution]) -> SearchSpace:
         """All parameters that the past or the study knows; the study knows better."""
@@ -148,15 +150,23 @@ class PlannedSampler(BaseSampler):
         known.update({name: parameter(item) for name, item in own.items()})
         return SearchSpace(known)
 
-    def _learn(self, space: SearchSpace, own: Study) -> tuple[Encoding, Prior | None]:
+    def _learn(
+        self, space: SearchSpace, steps: dict[str, float], own: Study
+    ) -> tuple[Encoding, Prior | None]:
         """The encoding and the prior, anew only when a parameter or a condition has changed."""
-        studies = (*self._history, own)
-        tried = (trial for study in studies for trial in study.trials if trial.measurements)
-        encoding = Encoding(space, infer_conditions([trial.config for trial in tried], space))
+        history, seen = self._history_in(space)
+        conditions = infer_conditions([*seen, *_tried([own])], space)
+        encoding = Encoding(space, conditions, steps)
         if self._learned is None or self._learned[0] != encoding:
-            history = [_adopted(study, space) for study in self._history]
             self._learned = encoding, fit_prior(history, encoding)
         return self._learned
+
+    def _history_in(self, space: SearchSpace) -> tuple[list[Study], list[Config]]:
+        """The past studies, brought into the space, and the kinds of configurations they tried."""
+        if self._brought is None or self._brought[0] != space:
+            history = [_adopted(study, space) for study in self._history]
+            self._brought = space, history, kinds(_tried(history), space)
+        return self._brought[1:]
 
     def _require_one_objective(self, study: optuna.Study) -> None:
         if len(study.directions) > 1:
@@ -165,6 +175,16 @@ class PlannedSampler(BaseSampler):
 
 def _allows(distribution: BaseDistribution, value: Value) -> bool:
     return not distribution.single() and parameter(distribution).problem(value) is None
+
+
+def _steps(distributions: Mapping[str, BaseDistribution]) -> dict[str, float]:
+    steps = {name: getattr(item, "step", None) for name, item in distributions.items()}
+    return {name: step for name, step in steps.items() if step}
+
+
+def _tried(studies: Iterable[Study]) -> Iterator[Config]:
+    for study in studies:
+        yield from (trial.config for trial in study.trials if trial.measurements)
 
 
 def _adopted(study: Study, space: SearchSpace) -> Study:

@@ -30,8 +30,8 @@ def read_study(study: optuna.Study, plans: Mapping[int, Config] | None = None) -
     """The record of a study of one objective.
 
     A trial whose constraints are violated, or whose value is infinite, counts as failed; waiting
-    trials are left out. ``plans`` has the configurations of running trials, by number, that are
-    not yet suggested in full.
+    trials are left out, and running ones of which nothing is known. ``plans`` has, by number, the
+    configurations of running trials that are not yet suggested in full.
     """
     distributions: dict[str, BaseDistribution] = {}
     trials = []
@@ -39,6 +39,7 @@ def read_study(study: optuna.Study, plans: Mapping[int, Config] | None = None) -
         distributions.update(frozen.distributions)
         if frozen.state in STATES:
             trials.append(_trial(frozen, (plans or {}).get(frozen.number, {})))
+    trials = [item for item in trials if item.config or item.state is not TrialState.RUNNING]
     varied = {name: parameter(item) for name, item in distributions.items() if not item.single()}
     mode = "max" if study.direction is StudyDirection.MAXIMIZE else "min"
     return Study(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from meta.conditions import infer_conditions
+from meta.conditions import infer_conditions, kinds
 from meta.space import Categorical, Config, Float, SearchSpace
 
 UNIT = Float(0.0, 1.0)
@@ -64,3 +64,10 @@ def test_a_parent_without_which_the_parameter_was_never_seen_explains_nothing(
     if not unseen:
         tried.append({"kind": "b", "eta": 0.2, "rate": 0.1})
     assert infer_conditions(tried, space) == {}
+
+
+def test_one_configuration_of_each_kind_is_enough() -> None:
+    many = [{**config, "alpha": i / 10} for config in TRIED for i in range(10)]
+    few = kinds(many, TREES)
+    assert len(few) == len(TRIED)
+    assert infer_conditions(few, TREES) == infer_conditions(many, TREES)

@@ -152,6 +152,16 @@ def test_settling_moves_whole_numbers_to_where_one_stands() -> None:
     np.testing.assert_allclose(code.settle(settled), settled)
 
 
+def test_settling_moves_stepped_numbers_to_a_step() -> None:
+    space = SearchSpace({"width": Int(3, 9), "rate": Float(-1.0, 1.0), "kind": KIND})
+    code = Encoding(space, steps={"width": 2, "rate": 0.5})
+    configs = [code.config(row) for row in code.spread(np.random.default_rng(0).random((99, 3)))]
+    assert {config["width"] for config in configs} == {3, 5, 7, 9}
+    assert {config["rate"] for config in configs} == {-1, -0.5, 0, 0.5, 1}
+    odd = Encoding(SearchSpace({"rate": Float(0.0, 1.0)}), steps={"rate": 0.3})
+    assert odd.config(odd.settle(np.array([[1.0]]))[0])["rate"] in (0.9, 1.0)
+
+
 def test_settling_drops_what_is_not_active() -> None:
     space = SearchSpace({"kind": KIND, "depth": DEPTH, "rate": RATE})
     code = Encoding(space, {"depth": ("kind", frozenset({"tree"}))})

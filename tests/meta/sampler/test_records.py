@@ -69,6 +69,13 @@ def test_a_trial_of_infinite_value_has_failed(value: float) -> None:
     assert all(math.isfinite(item.value) for item in trial.measurements)
 
 
+def test_a_running_trial_of_which_nothing_is_known_is_left_out() -> None:
+    study = optuna.create_study()
+    study.ask()
+    assert not read_study(study).trials
+    assert len(read_study(study, {0: {"x": 0.5}}).trials) == 1
+
+
 def test_what_is_not_finite_on_the_way_is_left_out() -> None:
     values = {0: math.nan, 1: math.inf, 2: 0.4}
     (trial,) = read(frozen(state=OptunaState.PRUNED, intermediate_values=values)).trials
