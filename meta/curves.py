@@ -1,7 +1,7 @@
 """What a trial that was stopped early would have reached, judged by those that went on."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +10,29 @@ from meta.arrays import Array
 from meta.space import Config
 from meta.study import Metric, Study, Trial, TrialState
 
-FEW = 4
-"""So many full trainings count for the prior belief that what is ahead early stays ahead."""
-EQUAL = 1e-12
-"""Losses count as equal whose variance is smaller than this share of their mean square."""
+FEWEST = 5
+"""So many full trainings of a past study are needed to learn from its curves."""
+LEAST = 0.01
+"""Nothing is known better than this, as a slope or as a share of a variance."""
+NOISE_DRAWS = 4
+"""So many full trainings the noise is worth that is believed in beforehand."""
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """How the full loss follows from an early one, before any trial of the study was completed.
+
+    ``slope`` is what a difference between two early losses comes to, known up to ``spread``;
+    ``noise`` is the variance around it, as a share of the variance of the early losses.
+    """
+
+    slope: float = 0.5
+    spread: float = 0.5
+    noise: float = 0.25
+
+
+Outlooks = Mapping[int, Outlook]
+"""By step; a step that is missing has the outlook of one who knows nothing."""
 
 
 @dataclass(frozen=True)
@@ -35,37 +54,58 @@ class Outcomes:
         return Outcomes(configs, self.losses[rows], self.variances[rows])
 
 
-def outcomes(study: Study) -> Outcomes:
+def outcomes(study: Study, outlooks: Outlooks | None = None) -> Outcomes:
     """The loss of each trial that measured anything; stopped ones are extrapolated.
 
     The full loss is regressed on the loss at the step of the stop, over the trials of the study
-    that completed; where these are few, the slope is drawn to 1 and the shift to their mean. Where
-    none was measured at that step, the loss stands for itself, as uncertain as the losses differ.
+    that completed, from what ``outlooks`` say beforehand (Bayesian linear regression: C. M. Bishop,
+    Pattern Recognition and Machine Learning, 2006, section 3.3). Where none was measured at that
+    step, the loss stands for itself, as uncertain as the losses differ.
     """
-    trials = [trial for trial in study.trials if trial.value is not None and _counts(trial)]
+    trials = [trial for trial in study.trials if trial.measurements and _counts(trial)]
     completed = [trial for trial in trials if trial.state is TrialState.COMPLETED]
-    at_step = _losses_by_step(completed, study.metric)
-    full = np.array([_loss(trial, study.metric) for trial in completed])
-    known = full if len(full) > 1 else [_loss(trial, study.metric) for trial in trials]
-    spread = float(np.var(known)) if trials else 0.0
-    losses, variances = [], []
-    for trial in trials:
-        loss, variance = _loss(trial, study.metric), 0.0
+    early, full = _losses_by_step(completed, study.metric), _losses(completed, study.metric)
+    losses, variances = _losses(trials, study.metric), np.zeros(len(trials))
+    unknown = float(np.var(full if len(full) > 1 else losses)) if trials else 0.0
+    for row, trial in enumerate(trials):
         if trial.state is not TrialState.COMPLETED:
-            early = at_step.get(trial.step)
-            loss, variance = _extrapolate(loss, early, full) if early else (loss, spread)
-        losses.append(loss)
-        variances.append(variance)
-    configs = tuple(trial.recommended for trial in trials)
-    return Outcomes(configs, np.array(losses), np.array(variances))
+            outlook = (outlooks or {}).get(trial.step, Outlook())
+            ahead = early.get(trial.step)
+            losses[row], variances[row] = (
+                _extrapolate(losses[row], ahead, full, outlook) if ahead else (losses[row], unknown)
+            )
+    return Outcomes(tuple(trial.recommended for trial in trials), losses, variances)
+
+
+def learn_outlooks(studies: Iterable[Study]) -> dict[int, Outlook]:
+    """What the curves of past studies say about early losses, each study counting the same."""
+    slopes: dict[int, list[float]] = defaultdict(list)
+    noises: dict[int, list[float]] = defaultdict(list)
+    for study in studies:
+        completed = [trial for trial in study.trials if trial.state is TrialState.COMPLETED]
+        full = _losses(completed, study.metric)
+        for step, losses in _losses_by_step(completed, study.metric).items():
+            before, after = np.array(list(losses.values())), full[list(losses)]
+            if len(before) >= FEWEST and before.std() > 0:
+                slope = float(np.cov(before, after, bias=True)[0, 1] / before.var())
+                slopes[step].append(slope)
+                noises[step].append(float(np.var(after - slope * before) / before.var()))
+    return {
+        step: Outlook(
+            float(np.median(values)),
+            max(float(np.std(values)), LEAST) if len(values) > 1 else Outlook().spread,
+            max(float(np.mean(noises[step])), LEAST),
+        )
+        for step, values in slopes.items()
+    }
 
 
 def _counts(trial: Trial) -> bool:
     return trial.state in (TrialState.COMPLETED, TrialState.STOPPED)
 
 
-def _loss(trial: Trial, metric: Metric) -> float:
-    return metric.loss(trial.measurements[-1].value)
+def _losses(trials: Sequence[Trial], metric: Metric) -> Array:
+    return np.array([metric.loss(trial.measurements[-1].value) for trial in trials], np.float64)
 
 
 def _losses_by_step(completed: Sequence[Trial], metric: Metric) -> dict[int, dict[int, float]]:
@@ -77,15 +117,16 @@ def _losses_by_step(completed: Sequence[Trial], metric: Metric) -> dict[int, dic
     return losses
 
 
-def _extrapolate(loss: float, early: dict[int, float], full: Array) -> tuple[float, float]:
+def _extrapolate(
+    loss: float, early: Mapping[int, float], full: Array, outlook: Outlook
+) -> tuple[float, float]:
     """The expected full loss and its variance."""
     before, after = np.array(list(early.values())), full[list(early)]
-    spread = np.var(before)
-    rounding = EQUAL * float(np.mean(before**2)) or 1.0
-    belief = FEW * max(float(spread), rounding)
-    covariance = float(np.mean((before - before.mean()) * (after - after.mean())))
-    slope = max(0.0, (len(before) * covariance + belief) / (len(before) * spread + belief))
-    residuals = after - after.mean() - slope * (before - before.mean())
-    unexplained = 0.25 * np.var([*before, loss])
-    variance = (residuals @ residuals + FEW * unexplained) / (len(before) + FEW)
-    return float(after.mean() + slope * (loss - before.mean())), float(variance)
+    x, y, at = before - before.mean(), after - after.mean(), loss - before.mean()
+    spread = float(np.mean(x * x) + at * at / (len(x) + 1)) or np.finfo(np.float64).tiny
+    residuals = y - outlook.slope * x
+    noise = (residuals @ residuals + NOISE_DRAWS * outlook.noise * spread) / (len(x) + NOISE_DRAWS)
+    precision = x @ x / noise + 1 / outlook.spread**2
+    slope = (x @ y / noise + outlook.slope / outlook.spread**2) / precision
+    variance = noise * (1 + 1 / len(x)) + at * at / precision
+    return float(after.mean() + slope * at), float(variance)

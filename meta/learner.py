@@ -86,7 +86,7 @@ class Learner:
         Where every candidate has been tried, one of them is proposed again.
         """
         free = self.prior is None or _is_free(len(study.trials))
-        told = outcomes(study)
+        told = outcomes(study, self.prior.outlooks if self.prior else None)
         if len(told.losses) == 0:
             units, places, score = self._pool, self._pool_places, self._blind_score()
             trust = float(self.prior is not None)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from itertools import chain, islice
 from pathlib import Path
 from zipfile import BadZipFile
@@ -13,7 +13,7 @@ from scipy.special import ndtri
 from scipy.stats import rankdata
 
 from meta.arrays import Array, Indices
-from meta.curves import Outcomes, outcomes
+from meta.curves import Outcomes, Outlook, Outlooks, learn_outlooks, outcomes
 from meta.encoding import Encoding
 from meta.kernel import Belief, Kernel, fit_kernel
 from meta.study import Study, TrialState
@@ -62,7 +62,8 @@ class Prior:
     """Scores of source t are ``m + d_t``: ``m`` is common to all tasks, ``d_t`` is its own.
 
     ``shared`` is the share of ``m`` in the variance; ``weights`` solve the joint process over all
-    points; ``kinship`` says what part of each source's deviation the new task shares.
+    points; ``kinship`` says what part of each source's deviation the new task shares; the rows of
+    ``curves`` are a step and the outlook there.
     """
 
     kernel: Kernel
@@ -74,6 +75,12 @@ class Prior:
     kinship: Array
     failed: Array
     sources: tuple[str, ...]
+    curves: Array
+
+    @property
+    def outlooks(self) -> Outlooks:
+        """What the curves of the past say of early losses."""
+        return {int(step): Outlook(*row) for step, *row in self.curves.tolist()}
 
     @property
     def owners(self) -> Indices:
@@ -132,7 +139,9 @@ def fit_prior(
     """
     kin = np.full(len(studies), STRANGER) if related is None else np.asarray(related)
     order = np.argsort(-kin, kind="stable")
-    measured = ((row, item) for row in order if len((item := outcomes(studies[row])).losses))
+    outlooks = learn_outlooks(studies)
+    results = ((row, outcomes(studies[row], outlooks)) for row in order)
+    measured = ((row, item) for row, item in results if len(item.losses))
     told = list(islice(measured, MAX_SOURCES))
     if not told:
         return None
@@ -157,6 +166,7 @@ def fit_prior(
         _kinship(kin[rows]),
         encoding.units(list(failed)),
         tuple(studies[row].id for row in rows),
+        np.array([(step, *astuple(item)) for step, item in outlooks.items()]).reshape(-1, 4),
     )
 
 
