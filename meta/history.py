@@ -12,8 +12,8 @@ LEARNED_FROM = (TrialState.COMPLETED, TrialState.STOPPED)
 FAILURES = (TrialState.FAILED, TrialState.DIVERGED)
 ALIKE = 0.5
 """At least this share of the parameters must be those of the other model for it to teach."""
-INFINITE = 1e300
-"""From here on a value is an infinity in disguise: MLflow stores 1.797e308 in its place."""
+INFINITE = 1e150
+"""From here on a value is an infinity in disguise (MLflow stores 1.797e308), its square is one."""
 REASON_LENGTH = 200
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from meta.arrays import Array, Mask
 from meta.encoding import Encoding
 from meta.feasibility import success_probability
 from meta.prior import Prior
@@ -12,6 +13,8 @@ from meta.space import Config
 
 LIKELY = 0.5
 """Where a success is less likely than this, nothing is recommended."""
+SAME = 1e-4
+"""Configurations that differ by no more in any column of their points are one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +39,7 @@ def recommend(
     default = Recommendation(encoding.space.default(), "default")
     if prior is None or points < 2:
         return [default][:points]
-    chosen = [
-        item for item in _portfolio(prior, encoding, points, names) if item.config != default.config
-    ]
-    return [*chosen[: points - 1], default]
+    return [*_portfolio(prior, encoding, points, names), default]
 
 
 def _portfolio(
@@ -47,22 +47,38 @@ def _portfolio(
 ) -> list[Recommendation]:
     scores, total = prior.scores(prior.points), len(prior.sources)
     importance = prior.kinship + (1 - prior.kinship.sum()) / total
-    success = success_probability(prior.points, prior.points, encoding.points(prior.failed))
-    free = success >= LIKELY
+    expected = scores @ importance
+    free = _worth_trying(prior, encoding)
     best = np.full(total, np.inf)
     given = np.zeros(total, int)
     chosen: list[Recommendation] = []
-    while free.any() and len(chosen) < points:
-        reached = np.minimum(scores, best)
-        row = int(np.argmin(np.where(free, reached @ importance, np.inf)))
+    while free.any() and len(chosen) < points - 1:
+        reached = np.minimum(scores, best) @ importance
+        order = np.lexsort((expected, reached))  # where nothing lowers it, the best expected
+        row = int(order[free[order]][0])
+        helped = int((scores[row] < best).sum())
         owner = int(prior.owners[row])
         source = prior.sources[owner]
-        helped = int((scores[row] < best).sum())
-        best = reached[row]
-        given[owner] += 1
-        same = (prior.points == prior.points[row]).all(1)
-        free &= ~same & (given < max(1, points // 2))[prior.owners]
-        why = f"better for {helped} of {total} past studies" if chosen else "expected best"
-        reason = f"{why}, tried in {names.get(source, source)}"
+        reason = f"{_why(len(chosen), helped, total)}, tried in {names.get(source, source)}"
         chosen.append(Recommendation(encoding.config(prior.units[row]), reason, (source,)))
+        best = np.minimum(scores[row], best)
+        given[owner] += 1
+        free &= ~_same(prior.points, prior.points[row]) & (given < points // 2)[prior.owners]
     return chosen
+
+
+def _worth_trying(prior: Prior, encoding: Encoding) -> Mask:
+    """Which rows of the prior will not fail, and are not what is tried anyway: the default."""
+    success = success_probability(prior.points, prior.points, encoding.points(prior.failed))
+    default = encoding.points(encoding.units([encoding.space.default()]))[0]
+    return np.asarray((success >= LIKELY) & ~_same(prior.points, default))
+
+
+def _same(points: Array, point: Array) -> Mask:
+    return np.asarray((np.abs(points - point) <= SAME).all(1))
+
+
+def _why(before: int, helped: int, total: int) -> str:
+    if not before:
+        return "expected best"
+    return f"better for {helped} of {total} past studies" if helped else "next best"

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
@@ -75,9 +76,28 @@ def test_a_study_that_minimises_is_refused_by_a_task_that_maximises() -> None:
     ]
 
 
-def test_a_study_of_another_model_is_refused() -> None:
-    other = study("a", trial(0, GOOD, 0.5), model="forest")
-    assert refusals(other) == [(None, "of model forest, this task trains trees")]
+def of_other_model(*names: str) -> Study:
+    """A study of another model that has these parameters."""
+    other = study("a", trial(0, {"learning_rate": 0.3}, 0.5), model="forest")
+    return replace(other, space=SearchSpace({name: Float(0.0, 9.0) for name in names}))
+
+
+def test_a_study_of_another_model_teaches_by_the_parameters_it_shares() -> None:
+    other = of_other_model("learning_rate", "depth", "momentum")
+    (kept,) = sift([other], "trees", SPACE, RMSE).kept
+    assert kept.task.model == "forest"
+    assert kept.space == SPACE
+    assert kept.trials[0].config == {**SPACE.default(), "learning_rate": 0.3}
+
+
+def test_a_study_of_another_model_that_shares_less_than_half_is_refused() -> None:
+    reason = "of model forest, which shares 1 of 3 parameters with trees"
+    assert refusals(of_other_model("learning_rate", "momentum")) == [(None, reason)]
+
+
+def test_a_study_of_the_same_model_may_have_grown_parameters_since() -> None:
+    other = of_other_model("learning_rate")
+    assert sift([other], "forest", SPACE, RMSE).refused == ()
 
 
 @pytest.mark.parametrize(
@@ -87,6 +107,7 @@ def test_a_study_of_another_model_is_refused() -> None:
         (math.inf, "step 1: rmse inf stands for infinity"),
         (FLOAT_MAX, "step 1: rmse 1.79769e+308 stands for infinity"),
         (-FLOAT_MAX, "step 1: rmse -1.79769e+308 stands for infinity"),
+        (1e155, "step 1: rmse 1e+155 stands for infinity"),
         (-0.1, "step 1: rmse -0.1 is outside [0, inf]"),
     ],
 )
@@ -108,10 +129,37 @@ def test_one_impossible_value_on_the_way_spoils_a_trial() -> None:
     assert refusals(spoiled) == [(0, "step 1: rmse is nan")]
 
 
-@pytest.mark.parametrize("state", [TrialState.RUNNING, TrialState.DIVERGED, TrialState.FAILED])
-def test_a_trial_without_a_result_is_refused_with_its_state(state: TrialState) -> None:
-    spoiled = study("a", trial(0, GOOD, 0.1, state=state), trial(1, GOOD, 0.5))
-    assert refusals(spoiled) == [(0, state.lower())]
+def test_a_trial_that_still_runs_is_refused() -> None:
+    running = study("a", trial(0, GOOD, 0.1, state=TrialState.RUNNING), trial(1, GOOD, 0.5))
+    assert refusals(running) == [(0, "running")]
+
+
+@pytest.mark.parametrize("state", [TrialState.DIVERGED, TrialState.FAILED])
+@pytest.mark.parametrize("value", [0.1, math.nan])
+def test_a_failure_is_kept_as_such_inside_the_space_and_without_values(
+    state: TrialState, value: float
+) -> None:
+    failed = trial(0, {**GOOD, "depth": "7"}, value, state=state)
+    kept = kept_trials([study("a", failed, trial(1, GOOD, 0.5))])
+    assert kept[0] == Trial(0, {**GOOD, "depth": 7}, state)
+    assert kept[1].value == 0.5
+
+
+def test_a_failure_far_outside_the_space_teaches_nothing() -> None:
+    failed = trial(0, {**GOOD, "depth": 30}, state=TrialState.FAILED)
+    past = study("a", failed, trial(1, GOOD, 0.5))
+    assert refusals(past) == [(0, "depth: 30 is outside [3, 10]")]
+
+
+def test_a_study_that_only_failed_says_more_of_its_surroundings_and_is_refused() -> None:
+    failed = study("a", trial(0, GOOD, state=TrialState.FAILED))
+    assert refusals(failed) == [(None, "no trial left that completed")]
+
+
+def test_what_failed_once_and_completed_once_did_not_fail() -> None:
+    failed = trial(0, GOOD, state=TrialState.FAILED)
+    past = study("a", failed, trial(1, GOOD, 0.5))
+    assert [kept.id for kept in kept_trials([past])] == [1]
 
 
 def test_a_trial_that_measured_nothing_is_refused() -> None:

@@ -1,30 +1,45 @@
 """Which configurations a study starts with."""
 
 import math
+from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from meta.encoding import Encoding
 from meta.history import sift
+from meta.prior import fit_prior
 from meta.recommend import Recommendation, recommend
-from meta.space import Categorical, Float, Int, SearchSpace
-from meta.study import Measurement, Metric, Study, Task, Trial, TrialState
+from meta.space import Categorical, Config, Float, Int, SearchSpace
+from meta.study import Measurement, Metric, Study, Trial, TrialState
+from tests.meta.records import study, trial
 
 SPACE = SearchSpace({"x": Float(0.0, 100.0, default=50.0), "n": Int(100, 1000, default=300)})
+DEFAULT: Config = {"x": 50.0, "n": 300}
 MIXED = SearchSpace({"x": Float(0.01, 1.0, log=True), "kind": Categorical(("a", "b"))})
 RMSE = Metric("rmse", "min")
 
 
-def trial(id: int, x: float, value: float, state: TrialState = TrialState.COMPLETED) -> Trial:
-    return Trial(id, {"x": x, "n": 300}, state, (Measurement(1, value, 0.1),))
+def recommended(
+    studies: Sequence[Study],
+    points: int = 5,
+    space: SearchSpace = SPACE,
+    related: list[float] | None = None,
+) -> list[Recommendation]:
+    encoding = Encoding(space)
+    return recommend(fit_prior(studies, encoding, related), encoding, points, {})
 
 
-def study(id: str, *xs: float, dataset: str = "wine", metric: Metric = RMSE) -> Study:
-    """A study of which the configurations are given best first."""
-    sign = -1 if metric.mode == "max" else 1
-    trials = tuple(trial(rank, x, sign * float(rank)) for rank, x in enumerate(xs))
-    return Study(id, Task(dataset, "trees"), SPACE, metric, 0, "warm", trials)
+def tried(id: int, x: float, *values: float, state: TrialState = TrialState.COMPLETED) -> Trial:
+    return trial(id, {"x": x, "n": 300}, *values, state=state)
+
+
+def valley(name: str, lowest: float, places: Sequence[float] = range(0, 101, 5)) -> Study:
+    """A study whose values rise with the distance from the lowest place."""
+    trials = (tried(i, float(x), abs(x - lowest)) for i, x in enumerate(places))
+    return study(trials, SPACE, name=name)
 
 
 def xs(recommendations: list[Recommendation]) -> list[object]:
@@ -32,63 +47,127 @@ def xs(recommendations: list[Recommendation]) -> list[object]:
 
 
 def test_without_a_past_the_default_is_recommended_alone() -> None:
-    assert recommend([], SPACE, 5) == [Recommendation({"x": 50.0, "n": 300}, "default")]
+    assert recommended([]) == [Recommendation(DEFAULT, "default")]
 
 
-def test_no_point_is_recommended_where_none_is_asked_for() -> None:
-    assert recommend([study("a", 1.0)], SPACE, 0) == []
+@pytest.mark.parametrize("past", [[], [valley("a", 20)]])
+def test_no_point_is_recommended_where_none_is_asked_for(past: list[Study]) -> None:
+    assert recommended(past, 0) == []
 
 
-def test_the_default_comes_first_then_the_best_of_each_study_then_the_second_best() -> None:
-    past = [study("a", 1.0, 2.0, 3.0), study("b", 11.0, 12.0, 13.0)]
-    assert xs(recommend(past, SPACE, 5)) == [50.0, 1.0, 11.0, 2.0, 12.0]
+def test_where_one_point_is_asked_for_it_is_the_default() -> None:
+    assert recommended([valley("a", 20)], 1) == [Recommendation(DEFAULT, "default")]
+
+
+@pytest.mark.parametrize("points", [2, 3, 5, 20])
+def test_no_more_points_than_asked_for_and_the_default_is_the_last(points: int) -> None:
+    past = [valley(str(lowest), lowest) for lowest in range(5, 96, 10)]
+    found = recommended(past, points)
+    assert len(found) == points
+    assert found[-1] == Recommendation(DEFAULT, "default")
+
+
+def test_the_first_point_is_the_best_of_what_all_tasks_are_expected_to_like() -> None:
+    past = [valley("a", 15), valley("b", 20), valley("c", 25)]
+    assert recommended(past)[0].config == {"x": 20.0, "n": 300}
+
+
+def test_the_next_point_is_for_the_tasks_that_the_first_does_not_suit() -> None:
+    past = [valley("a", 20), valley("b", 20), valley("c", 20), valley("d", 90)]
+    first, second, *_ = xs(recommended(past))
+    assert first == pytest.approx(20, abs=5)
+    assert second == pytest.approx(90, abs=5)
+
+
+def test_the_nearest_kin_is_asked_first() -> None:
+    past = [valley("a", 20), valley("b", 80)]
+    for related, lowest in (([1.0, 0.1], 20), ([0.1, 1.0], 80)):
+        assert xs(recommended(past, related=related))[0] == pytest.approx(lowest, abs=5)
 
 
 def test_better_means_larger_for_a_metric_to_maximise() -> None:
-    past = study("a", 1.0, 2.0, metric=Metric("accuracy", "max"))
-    assert xs(recommend([past], SPACE, 4)) == [50.0, 1.0, 2.0]
+    lowest = valley("a", 20)
+    largest = study(lowest.trials, SPACE, Metric("accuracy", "max"))
+    assert xs(recommended([lowest]))[0] == pytest.approx(20, abs=5)
+    assert xs(recommended([largest]))[0] == 100.0
 
 
-def test_one_study_gives_at_most_half_of_the_points() -> None:
-    past = study("a", *(float(x) for x in range(20)))
-    assert len(recommend([past], SPACE, 10)) == 1 + 5
-
-
-def test_studies_of_the_same_data_set_are_asked_first() -> None:
-    past = [study("a", 1.0, dataset="adult"), study("b", 2.0)]
-    assert xs(recommend(past, SPACE, 3, "wine")) == [50.0, 2.0, 1.0]
+@pytest.mark.parametrize("points", [2, 5, 10])
+def test_one_study_gives_at_most_half_of_the_points(points: int) -> None:
+    found = recommended([valley("a", 20)], points)
+    assert len(found) == points // 2 + 1
+    past = [valley("a", 20), valley("b", 70, range(60, 81, 10))]
+    sources = Counter(point.sources for point in recommended(past, points))
+    assert sources["a",] <= points // 2
 
 
 def test_what_several_studies_found_is_recommended_once() -> None:
-    past = [study("a", 50.0, 1.0), study("b", 1.0, 2.0)]
-    assert xs(recommend(past, SPACE, 9)) == [50.0, 1.0, 2.0]
+    past = [valley(name, 20, (20, 50, 80)) for name in "abc"]
+    assert xs(recommended(past, 9)) == [20.0, 80.0, 50.0]
 
 
-def test_only_completed_trials_are_recommended() -> None:
-    stopped = trial(9, 7.0, -1.0, TrialState.STOPPED)
-    past = study("a", 1.0)
-    assert xs(recommend([past.with_trials((*past.trials, stopped))], SPACE, 9)) == [50.0, 1.0]
+def test_a_default_of_many_digits_is_not_recommended_twice() -> None:
+    space = SearchSpace({"x": Float(0.01, 10 / 3, log=True)})
+    default = space.default()
+    assert Encoding(space).config(Encoding(space).units([default])[0]) != default
+    past = study([trial(0, default, 0.1), trial(1, {"x": 1.0}, 0.2)], space)
+    assert [point.config for point in recommended([past], 9, space)] == [{"x": 1.0}, default]
+
+
+def test_what_was_stopped_for_lagging_behind_is_not_recommended_before_the_rest() -> None:
+    done = [tried(i, float(x), 10.0 + x, 5.0 + x) for i, x in enumerate(range(0, 50, 10))]
+    lagging = tried(9, 90.0, 60.0, state=TrialState.STOPPED)
+    assert xs(recommended([study([*done, lagging], SPACE)], 2)) == [0.0, 50.0]
+
+
+@pytest.mark.parametrize("state", [TrialState.FAILED, TrialState.DIVERGED])
+def test_where_the_past_failed_nothing_is_recommended(state: TrialState) -> None:
+    past = valley("a", 20)
+    assert 15.0 <= float(xs(recommended([past]))[0]) <= 25.0  # type: ignore[arg-type]
+    failures = [tried(100 + i, 15 + i / 2, state=state) for i in range(21)]
+    broken = past.with_trials((*past.trials, *failures))
+    found = xs(recommended([broken], 10))
+    assert len(found) == 6
+    assert not any(13 < float(x) < 27 for x in found)  # type: ignore[arg-type]
 
 
 def test_the_length_that_was_best_is_recommended_not_the_one_that_ran() -> None:
     curve = (Measurement(1, 0.5, 0.1), Measurement(2, 0.4, 0.2, config={"n": 430}))
     ran = Trial(0, {"x": 1.0, "n": 800}, TrialState.COMPLETED, curve)
-    past = study("a").with_trials((ran,))
-    assert recommend([past], SPACE, 2)[1].config == {"x": 1.0, "n": 430}
+    assert recommended([study([ran], SPACE)], 2)[0].config == {"x": 1.0, "n": 430}
 
 
 def test_each_point_says_why_and_where_it_comes_from() -> None:
-    _, best, second = recommend([study("a", 1.0, 2.0)], SPACE, 4)
-    assert best.reason == "best of 2 in wine-trees warm seed 0"
-    assert second.reason == "number 2 of 2 in wine-trees warm seed 0"
-    assert best.sources == second.sources == ("a",)
+    past = [valley("a", 20), valley("b", 20), valley("c", 20), valley("d", 90)]
+    encoding = Encoding(SPACE)
+    names = {name: f"study {name}" for name in "abcd"}
+    *found, default = recommend(fit_prior(past, encoding), encoding, 5, names)
+    for point in found:
+        (source,) = point.sources
+        assert point.reason.endswith(f", tried in study {source}")
+    assert found[0].reason.startswith("expected best, ")
+    assert found[1].reason.startswith("better for 1 of 4 past studies, ")
+    assert default == Recommendation(DEFAULT, "default")
 
 
-def test_a_poisoned_study_among_honest_ones_gives_one_point_of_each_round() -> None:
-    honest = [study(f"honest {n}", *(n * 10.0 + i for i in range(5))) for n in range(1, 5)]
-    poison = study("poison", *(90.0 + i / 100 for i in range(1000)))
-    points = recommend([poison, *honest], SPACE, 11)
-    assert sum(point.sources == ("poison",) for point in points) == 2
+def test_a_point_that_suits_no_task_better_than_the_first_claims_nothing() -> None:
+    first, second, _ = recommended([valley("a", 20)])
+    assert first.reason == "expected best, tried in a"
+    assert second.reason == "next best, tried in a"
+    assert abs(float(second.config["x"]) - 20) <= 10
+
+
+@pytest.mark.parametrize("related", [None, [0.3] * 5])
+def test_a_poisoned_study_among_honest_ones_does_not_take_over(
+    related: list[float] | None,
+) -> None:
+    honest = [valley(f"honest {lowest}", lowest) for lowest in (15, 20, 25, 30)]
+    lies = (tried(i, 90 + i / 100, i * 1e-9) for i in range(1000))
+    poison = study(lies, SPACE, name="poison")
+    found = recommended([poison, *honest], 11, related=related)
+    assert found[0].sources != ("poison",)
+    assert xs(found)[0] == pytest.approx(22, abs=8)
+    assert sum(point.sources == ("poison",) for point in found) <= 5
 
 
 values = st.one_of(
@@ -99,34 +178,29 @@ values = st.one_of(
     st.sampled_from(["a", "b", "0.5", "1e-1", "None"]),
 )
 configs = st.dictionaries(st.sampled_from(["x", "kind", "extra"]), values)
-results = st.lists(st.tuples(configs, st.floats()), max_size=8)
+ends = st.sampled_from([state for state in TrialState if state is not TrialState.RUNNING])
+results = st.lists(st.tuples(configs, st.floats(), ends), max_size=8)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(st.lists(results, max_size=5), st.integers(0, 8))
 def test_whatever_the_past_holds_the_points_lie_in_the_space_without_repeats(
-    past: list[list[tuple[dict[str, float | int | str | bool], float]]], points: int
+    past: list[list[tuple[Config, float, TrialState]]], points: int
 ) -> None:
     studies = [
-        study(str(index)).with_trials(
-            tuple(
-                Trial(id, config, TrialState.COMPLETED, (Measurement(1, value, 0.1),))
-                for id, (config, value) in enumerate(trials)
-            )
+        study(
+            (trial(id, config, value, state=end) for id, (config, value, end) in enumerate(trials)),
+            MIXED,
+            RMSE,
+            str(index),
         )
         for index, trials in enumerate(past)
     ]
-    kept = sift(studies, "trees", MIXED, RMSE).kept
+    kept = sift(studies, "model", MIXED, RMSE).kept
     assert all(math.isfinite(trial.value or 0) for study in kept for trial in study.trials)
-    recommended = recommend(kept, MIXED, points)
-    assert len(recommended) <= points
-    assert recommended[:1] == [Recommendation(MIXED.default(), "default")][:points]
-    for index, point in enumerate(recommended):
+    found = recommended(kept, points, MIXED)
+    assert len(found) <= points
+    assert found[-1:] == [Recommendation(MIXED.default(), "default")][:points]
+    for index, point in enumerate(found):
         assert MIXED.problems(point.config) == []
-        assert point.config not in [other.config for other in recommended[:index]]
-
-
-@pytest.mark.parametrize("points", [2, 3, 5, 20])
-def test_no_more_points_than_asked_for(points: int) -> None:
-    past = [study(str(n), *(n * 10.0 + i for i in range(9))) for n in range(6)]
-    assert len(recommend(past, SPACE, points)) == points
+        assert point.config not in [other.config for other in found[:index]]
