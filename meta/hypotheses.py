@@ -6,7 +6,7 @@ import numpy as np
 
 from meta.arrays import Array
 from meta.kernel import Belief, Kernel, fit_kernel
-from meta.surrogate import Hypothesis
+from meta.surrogate import Hypothesis, deviation
 
 COLD = 0.2
 """The probability, before the first trial, that the past says nothing about the task."""
@@ -42,6 +42,5 @@ def cold(points: Array, losses: Array) -> list[Hypothesis]:
 
 
 def _own(points: Array, losses: Array, belief: Belief) -> Kernel:
-    spread = float(losses.std()) or 1.0
-    values = (losses - losses.mean()) / spread
+    values = (losses - losses.mean()) / deviation(losses)
     return Kernel(fit_kernel([(points, values)], belief, iterations=25).scales)

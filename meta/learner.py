@@ -1,6 +1,6 @@
 """Proposes the configurations of a study, from past studies and from its own trials."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,11 +11,11 @@ from scipy.stats import qmc
 from meta.arrays import Array, Mask
 from meta.curves import Outcomes, outcomes
 from meta.encoding import Encoding
-from meta.feasibility import success_probability
+from meta.feasibility import Feasibility, success_probability
 from meta.hypotheses import cold, warm
 from meta.prior import FAILED, Expectation, Prior
 from meta.space import Config
-from meta.study import Study, Trial, TrialState
+from meta.study import Study, TrialState
 from meta.surrogate import Observations, Places, Surrogate
 
 SPREAD = 512
@@ -27,6 +27,12 @@ STEPS = (0.03, 0.1, 0.25)
 CHANGED = 0.3
 """The chance of a parameter to differ from the parent's."""
 MAX_OBSERVATIONS = 300
+LEFT_OVER = 4096
+"""So many are drawn by chance in search of what was not tried yet."""
+OUTLYING = 10.0
+"""No loss counts as farther above the median than so many times the best is below it."""
+LIKELY = 0.5
+"""Where a success is less likely than this, nothing is proposed while there is another place."""
 SAME = 1e-4
 TRAINED = (TrialState.COMPLETED, TrialState.STOPPED)
 FREE_FROM, FREE_EVERY = 5, 4
@@ -50,6 +56,20 @@ class Proposal:
         return "without the past" if self.free else f"past {self.trust:.0%}"
 
 
+@dataclass(frozen=True)
+class Candidates:
+    """What may be proposed, and how likely the past says that each succeeds."""
+
+    units: Array
+    places: Places
+    success: Array
+
+    def __add__(self, other: "Candidates") -> "Candidates":
+        units = np.vstack([self.units, other.units])
+        success = np.concatenate([self.success, other.success])
+        return Candidates(units, self.places + other.places, success)
+
+
 class Learner:
     """What past studies teach a new one in ``encoding.space``; ``prior`` is None without any.
 
@@ -60,18 +80,34 @@ class Learner:
         self, encoding: Encoding, prior: Prior | None = None, candidates: Sequence[Config] = ()
     ) -> None:
         self.encoding, self.prior = encoding, prior
-        self._open = not candidates
-        self._pool = encoding.units(candidates) if candidates else self._everywhere()
-
-    def _everywhere(self) -> Array:
-        shares = qmc.Sobol(len(self.encoding.space.parameters), seed=0).random(SPREAD)
-        default = self.encoding.units([self.encoding.space.default()])
-        tried = self.prior.units if self.prior else default[:0]
-        return np.unique(np.vstack([default, self.encoding.spread(shares), tried]), axis=0)
+        self._allowed = candidates
 
     @cached_property
-    def _pool_places(self) -> Places:
-        return self.places(self._pool)
+    def _pool(self) -> Candidates:
+        """The candidates at any time: computed once, because they cost most."""
+        if self._allowed:
+            return self._at(self.encoding.units(self._allowed))
+        shares = qmc.Sobol(len(self.encoding.space.parameters), seed=0).random(SPREAD)
+        units = [self.encoding.units([self.encoding.space.default()]), self.encoding.spread(shares)]
+        if self.prior is not None:
+            units.append(self._completed(self.prior.units))
+        return self._at(np.unique(np.vstack(units), axis=0))
+
+    def _completed(self, units: Array) -> Array:
+        """Draw by chance what a past study did not have, for it did not know the parameter."""
+        drawn = self.encoding.spread(np.random.default_rng(0).random(units.shape))
+        return self.encoding.settle(np.where(np.isnan(units), drawn, units))
+
+    @cached_property
+    def _past(self) -> Feasibility:
+        nothing = self.encoding.points(self.encoding.units([]))
+        if self.prior is None:
+            return Feasibility(nothing, nothing)
+        return Feasibility(self.prior.points, self.encoding.points(self.prior.failed))
+
+    def _at(self, units: Array) -> Candidates:
+        places = self.places(units)
+        return Candidates(units, places, self._past(places.points))
 
     def places(self, units: Array) -> Places:
         """Where ``units`` lie and what the past says of them."""
@@ -83,47 +119,59 @@ class Learner:
     def propose(self, study: Study, generator: np.random.Generator) -> Proposal:
         """The most promising configuration that the study has not tried and is not trying.
 
-        Where every candidate has been tried, one of them is proposed again.
+        Where every configuration has been tried, one of them is proposed again.
         """
         free = self.prior is None or _is_free(len(study.trials))
         told = outcomes(study, self.prior.outlooks if self.prior else None)
         if len(told.losses) == 0:
-            units, places, score = self._pool, self._pool_places, self._blind_score()
+            candidates, score = self._pool, self._blind_score()
             trust = float(self.prior is not None)
         else:
-            units, places = self._candidates(told, generator)
+            candidates = self._candidates(told, generator)
             surrogate = self.surrogate(told, free)
-            score = surrogate.improvement(places, self._pending(study))
-            trust = surrogate.trust
-        score = score * self._success(study, places.points)
-        tried = self.encoding.points(self._units(study.trials))
-        score[_repeats(places.points, tried)] = -1.0
-        return Proposal(self.encoding.config(units[int(np.argmax(score))]), trust, free)
+            pending = self.places(self._units(study, (TrialState.RUNNING,)))
+            score, trust = surrogate.improvement(candidates.places, pending), surrogate.trust
+        success = candidates.success * self._success(study, candidates.places.points)
+        score = np.where(success < LIKELY, success - 1, score * success)
+        tried = self.encoding.points(self._units(study, tuple(TrialState)))
+        score[_repeats(candidates.places.points, tried)] = -np.inf
+        return Proposal(self._choose(candidates, score, tried, generator), trust, free)
+
+    def _choose(
+        self, candidates: Candidates, score: Array, tried: Array, generator: np.random.Generator
+    ) -> Config:
+        row = int(np.argmax(score))
+        if self._allowed:
+            return dict(self._allowed[row])
+        if score[row] > -np.inf:
+            return self.encoding.config(candidates.units[row])
+        drawn = self.encoding.spread(generator.random((LEFT_OVER, candidates.units.shape[1])))
+        repeats = _repeats(self.encoding.points(drawn), tried)
+        return self.encoding.config(drawn[int(np.argmin(repeats))])
 
     def surrogate(self, told: Outcomes, free: bool = False) -> Surrogate:
         """The loss over the space, given the outcomes of the study's own trials."""
         told = told.reduced(MAX_OBSERVATIONS)
+        losses = _without_outliers(told.losses)
         places = self.places(self.encoding.units(told.configs))
-        hypotheses = cold(places.points, told.losses)
+        hypotheses = cold(places.points, losses)
         if self.prior is not None and not free:
             hypotheses += warm(self.prior.kernel)
-        return Surrogate(hypotheses, Observations(places, told.losses, told.variances))
+        return Surrogate(hypotheses, Observations(places, losses, told.variances))
 
     def _blind_score(self) -> Array:
         """Before anything is measured: what the past expects most of, else the default."""
+        places = self._pool.places
         if self.prior is None:
             default = self.encoding.points(self.encoding.units([self.encoding.space.default()]))
-            distance = ((self._pool_places.points - default) ** 2).sum(1)
-            return np.asarray(1 / (1 + distance))
-        mean = self._pool_places.expectation.mean
-        return np.asarray(mean.max() - mean)
+            return np.asarray(1 / (1 + ((places.points - default) ** 2).sum(1)))
+        return np.asarray(places.expectation.mean.max() - places.expectation.mean)
 
-    def _candidates(self, told: Outcomes, generator: np.random.Generator) -> tuple[Array, Places]:
-        if not self._open:
-            return self._pool, self._pool_places
+    def _candidates(self, told: Outcomes, generator: np.random.Generator) -> Candidates:
+        if self._allowed:
+            return self._pool
         best = [told.configs[row] for row in np.argsort(told.losses, kind="stable")[:PARENTS]]
-        near = self._neighbours(self.encoding.units(best), generator)
-        return np.vstack([self._pool, near]), self._pool_places + self.places(near)
+        return self._pool + self._at(self._neighbours(self.encoding.units(best), generator))
 
     def _neighbours(self, parents: Array, generator: np.random.Generator) -> Array:
         """Variations of ``parents`` in some of their parameters, by steps of several lengths."""
@@ -137,23 +185,22 @@ class Learner:
         changed[np.arange(NEIGHBOURS), one] = True
         return self.encoding.settle(np.where(changed | np.isnan(chosen), moved, chosen))
 
-    def _pending(self, study: Study) -> Places:
-        return self.places(
-            self._units([trial for trial in study.trials if trial.state is TrialState.RUNNING])
+    def _success(self, study: Study, points: Array) -> Array:
+        """The chance that training at each of ``points`` does not fail, by the study's trials."""
+        trained = self.encoding.points(self._units(study, TRAINED))
+        return success_probability(
+            points, trained, self.encoding.points(self._units(study, FAILED))
         )
 
-    def _success(self, study: Study, points: Array) -> Array:
-        """The chance that training at each of ``points`` does not fail."""
-        failed = self._units([trial for trial in study.trials if trial.state in FAILED])
-        trained = self._units([trial for trial in study.trials if trial.state in TRAINED])
-        if self.prior is not None:
-            failed = np.vstack([failed, self.prior.failed])
-            trained = np.vstack([trained, self.prior.units])
-        points_of = self.encoding.points
-        return success_probability(points, points_of(trained), points_of(failed))
+    def _units(self, study: Study, states: Collection[TrialState]) -> Array:
+        return self.encoding.units([item.config for item in study.trials if item.state in states])
 
-    def _units(self, trials: Sequence[Trial]) -> Array:
-        return self.encoding.units([trial.config for trial in trials])
+
+def _without_outliers(losses: Array) -> Array:
+    """One training that exploded must not hide how the others differ."""
+    middle = float(np.median(losses))
+    reach = OUTLYING * (middle - float(losses.min()))
+    return np.minimum(losses, middle + reach) if reach > 0 else losses
 
 
 def _is_free(trials: int) -> bool:

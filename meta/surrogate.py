@@ -110,16 +110,24 @@ def _extend(factor: Array, hypothesis: Hypothesis, old: Places, new: Places) -> 
     return np.block([[factor, np.zeros_like(cross)], [cross.T, corner]])
 
 
+def deviation(values: Array) -> float:
+    """The standard deviation, whatever the scale of the values; 1 if they are all equal."""
+    largest = float(np.abs(values).max()) or 1.0
+    return float(np.std(values / largest)) * largest or 1.0
+
+
 def condition(hypothesis: Hypothesis, seen: Observations) -> Posterior:
     """Infer the scores; the offset is integrated out, the scale set to its optimum.
 
     The evidence is the log marginal likelihood with a vague offset, equation 2.45 of Rasmussen and
     Williams (2006), up to a constant that all hypotheses share.
     """
-    spread = float(np.std(seen.losses)) or 1.0
+    spread = deviation(seen.losses)
     losses = seen.losses / spread
     covariance = hypothesis.covariance(seen.places, seen.places)
-    covariance[np.diag_indices_from(covariance)] += hypothesis.noise + seen.variances / spread**2
+    covariance[np.diag_indices_from(covariance)] += (
+        hypothesis.noise + seen.variances / spread / spread
+    )
     factor = np.asarray(np.linalg.cholesky(covariance), np.float64)
     mean = hypothesis.trust * seen.places.expectation.mean
     columns = np.column_stack([losses, mean, np.ones(len(losses))])

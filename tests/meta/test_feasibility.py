@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from meta.feasibility import success_probability
+from meta.feasibility import Feasibility, success_probability
 
 LINE = np.linspace(0, 1, 11)[:, None]
 NOWHERE = np.empty((0, 1))
@@ -35,3 +35,17 @@ def test_a_success_far_away_says_nothing_about_a_failure_here() -> None:
 
 def test_no_place_to_ask_about_gives_no_answer() -> None:
     assert success_probability(NOWHERE, LINE, LINE).shape == (0,)
+
+
+def test_failures_for_one_reason_are_expected_wherever_it_holds() -> None:
+    """Training fails where the first of three dimensions is large, whatever the others are."""
+    tried = np.random.default_rng(0).random((40, 3))
+    chance = Feasibility(tried[tried[:, 0] <= 0.6], tried[tried[:, 0] > 0.6])
+    corners = np.array([[x, y, z] for x in (0.1, 0.9) for y in (0.0, 1.0) for z in (0.0, 1.0)])
+    assert (chance(corners)[:4] > 0.8).all()
+    assert (chance(corners)[4:] < 0.2).all()
+
+
+def test_one_failure_among_successes_condemns_no_place() -> None:
+    tried = np.random.default_rng(0).random((30, 2))
+    assert success_probability(tried, tried[1:], tried[:1]).min() > 0.5
