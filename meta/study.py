@@ -1,6 +1,7 @@
 """The records: a study is the result of a run and, for the next run, the unit of history."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -137,6 +138,12 @@ class Trial:
     def trained_seconds(self) -> float:
         """How long the trial had trained at its last measurement; 0 if nothing was measured."""
         return self.measurements[-1].seconds if self.measurements else 0.0
+
+    @property
+    def trust(self) -> float | None:
+        """How far the past was trusted by who proposed the trial, in [0, 1]; None if not asked."""
+        found = re.search(r"past (\d+)%", self.origin)
+        return int(found[1]) / 100 if found else None
 
     @property
     def recommended(self) -> Config:

@@ -1,6 +1,5 @@
 """What a run comes to: for the terminal, and as one JSON object."""
 
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,9 +10,6 @@ from tuner.events import FinalFit, Finished
 from tuner.home import default_tracking_uri, redact
 
 SYNTHETIC = "SYNTHETIC DATA: these values say nothing about the real data set"
-
-
-TRUST = re.compile(r"past (\d+%)")
 
 
 @dataclass(frozen=True)
@@ -95,13 +91,10 @@ class Report:
 
     def _past(self) -> list[str]:
         """How far the past was trusted, and whether what it promised was met."""
-        trusted = [trial for trial in self.study.trials if TRUST.search(trial.origin)]
+        asked = [trial for trial in self.study.trials if trial.trust is not None]
         lines = []
-        if trusted:
-            shares = [
-                f"{TRUST.findall(trial.origin)[-1]} at trial {trial.id}"
-                for trial in (trusted[0], trusted[-1])
-            ]
+        if asked:
+            shares = [f"{trial.trust:.0%} at trial {trial.id}" for trial in (asked[0], asked[-1])]
             lines.append(f"weight of the past  {', '.join(dict.fromkeys(shares))}")
         expected, best = self._expected(), self.study.best
         if expected and best is not None and best.value is not None:

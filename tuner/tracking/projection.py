@@ -110,7 +110,8 @@ class Projection:
     def _write_outcome(self, runs: StudyRuns, last: bool) -> None:
         timeline, study = self._timeline, self._timeline.study
         points = timeline.curve[self._sent.get(None, 0) :]
-        tags = records.outcome_tags(study, timeline.finished, timeline.tested)
+        past = timeline.header.get("past", {})
+        tags = records.outcome_tags(study, timeline.finished, timeline.tested, past)
         if last:
             tags[records.WRITTEN] = str(time.time_ns())
         runs.log(None, points + timeline.test, tags=tags)

@@ -24,6 +24,7 @@ WRITTEN = "warmtune.written"
 RECORD = "warmtune.record"
 PARENT = "mlflow.parentRunId"
 NOTE = "mlflow.note.content"
+NOTE_ROWS = 10
 TAG_LENGTH = 8000
 PARAM_LENGTH = 6000
 NAME_LENGTH = 250
@@ -136,7 +137,10 @@ def final_points(tested: FinalFit, metric: str, time: float) -> list[Point]:
 
 
 def outcome_tags(
-    study: Study, finished: Finished | None, tested: FinalFit | None
+    study: Study,
+    finished: Finished | None,
+    tested: FinalFit | None,
+    past: Mapping[str, Any],
 ) -> dict[str, str]:
     """The tags of a study's run that change while it runs, and its description."""
     best = study.best
@@ -146,7 +150,7 @@ def outcome_tags(
         "warmtune.best_config": "" if best is None else best.recommended,
         "warmtune.finished": finished.reason if finished else "",
     }
-    return {**_texts(shown), NOTE: _note(study, finished, tested)}
+    return {**_texts(shown), NOTE: _note(study, finished, tested) + _past(past)}
 
 
 def _note(study: Study, finished: Finished | None, tested: FinalFit | None) -> str:
@@ -160,6 +164,35 @@ def _note(study: Study, finished: Finished | None, tested: FinalFit | None) -> s
     if tested is not None:
         facts.append(f"test {metric} **{tested.value:.6g}**")
     return " · ".join(facts) + f"\n\n{config}"
+
+
+def _past(past: Mapping[str, Any]) -> str:
+    """What the study learned from, as tables; the names are other people's texts."""
+    sources, points = past.get("sources", []), past.get("points", [])
+    refused = past.get("refused", {})
+    tables = [
+        ("related | past study | trials", [_source(source) for source in sources[:NOTE_ROWS]]),
+        ("start | why", [f"{n} | {_cell(p['reason'])}" for n, p in enumerate(points)]),
+        ("refused | times", [f"{_cell(why)} | {times}" for why, times in refused.items()]),
+    ]
+    return "".join(
+        "\n".join(["", "", f"| {head} |", "|" + "---|" * (head.count("|") + 1), *map(_row, rows)])
+        for head, rows in tables
+        if rows
+    )
+
+
+def _source(source: Mapping[str, Any]) -> str:
+    return f"{source['related']:.0%} | {_cell(source['name'])} | {source['trials']}"
+
+
+def _row(cells: str) -> str:
+    return f"| {cells} |"
+
+
+def _cell(text: object) -> str:
+    """A text that stays in its cell."""
+    return " ".join(str(text).replace("|", "/").split())
 
 
 def _common_tags(study: Study) -> dict[str, object]:

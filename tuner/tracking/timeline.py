@@ -38,6 +38,7 @@ class Timeline:
         self.tested: FinalFit | None = None
         self.started = self.latest = 0.0
         self._sequence = 0
+        self._best: float | None = None
 
     @property
     def study(self) -> Study:
@@ -60,6 +61,8 @@ class Timeline:
         self._sequence = entry.sequence
         match entry.event:
             case Started(trial):
+                if trial not in self.times:
+                    self._extend_trust(self.trials[trial], now)
                 self.times.setdefault(trial, Times(now, now))
             case Measured(trial) if len(self.trials[trial].measurements) > len(
                 self.times[trial].measured
@@ -76,10 +79,15 @@ class Timeline:
         if isinstance(entry.event, Started | Measured | Ended):
             self.changed.add(entry.event.trial)
 
+    def _extend_trust(self, trial: Trial, now: float) -> None:
+        if trial.trust is not None:
+            self.curve.append(Point("weight_of_the_past", trial.trust, now, trial.id))
+
     def _extend_curve(self, trial: Trial, now: float) -> None:
         metric, value = self._study.metric, trial.value
         if trial.state is not TrialState.COMPLETED or value is None:
             return
-        if not self.curve or metric.loss(value) < metric.loss(self.curve[-1].value):
+        if self._best is None or metric.loss(value) < metric.loss(self._best):
+            self._best = value
             ended = sum(other.state is not TrialState.RUNNING for other in self.trials.values())
             self.curve.append(Point(f"best_{metric.name}", value, now, ended))

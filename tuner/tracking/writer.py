@@ -121,7 +121,7 @@ class _Writing:
     def _close(self, tags: dict[str, str]) -> None:
         study, runs = self._study, self._runs
         finished = Finished(f"imported from {self._header['imported']}")
-        outcome = records.outcome_tags(study, finished, None)
+        outcome = records.outcome_tags(study, finished, None, {})
         runs.log(None, tags={**tags, **outcome, records.WRITTEN: str(time.time_ns())})
         runs.log_data(study.task.dataset, study.fingerprint)
         runs.end(None, "FINISHED" if study.best else "FAILED", time.time())
