@@ -2,5 +2,6 @@
 
 from meta.sampler.gp import MetaGPSampler
 from meta.sampler.records import read_study
+from meta.sampler.tpe import MetaTPESampler
 
-__all__ = ["MetaGPSampler", "read_study"]
+__all__ = ["MetaGPSampler", "MetaTPESampler", "read_study"]

@@ -1,7 +1,9 @@
 """Optuna's studies, trials and distributions as the records that the meta-learner reads."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from threading import Lock
 from typing import Any
 
 import optuna
@@ -11,8 +13,9 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
+from optuna.samplers import BaseSampler
 from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, create_trial
 from optuna.trial import TrialState as OptunaState
 
 from meta.space import Categorical, Config, Float, Int, Parameter, SearchSpace, Value
@@ -24,6 +27,9 @@ STATES = {
     OptunaState.FAIL: TrialState.FAILED,
     OptunaState.RUNNING: TrialState.RUNNING,
 }
+
+QUIET = Lock()
+"""Optuna's verbosity is one for all threads."""
 
 
 def read_study(study: optuna.Study, plans: Mapping[int, Config] | None = None) -> Study:
@@ -51,6 +57,41 @@ def read_study(study: optuna.Study, plans: Mapping[int, Config] | None = None) -
         arm="warm",
         trials=tuple(trials),
     )
+
+
+def write_study(
+    space: SearchSpace,
+    finished: Iterable[tuple[Config, float]],
+    running: Iterable[Config],
+    sampler: BaseSampler,
+) -> optuna.Study:
+    """A study in memory, to be minimised: ``finished`` trials with their losses, ``running`` ones.
+
+    A configuration may lack parameters.
+    """
+    distributions = {name: distribution(item) for name, item in space.parameters.items()}
+
+    def frozen(config: Config, state: OptunaState, loss: float | None = None) -> FrozenTrial:
+        known = {name: distributions[name] for name in config}
+        return create_trial(state=state, value=loss, params=config, distributions=known)
+
+    with _quiet():
+        study = optuna.create_study(sampler=sampler)
+    study.add_trials(frozen(config, OptunaState.COMPLETE, loss) for config, loss in finished)
+    study.add_trials(frozen(config, OptunaState.RUNNING) for config in running)
+    return study
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Optuna from announcing a study that is none of the user's."""
+    with QUIET:
+        verbosity = optuna.logging.get_verbosity()
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        try:
+            yield
+        finally:
+            optuna.logging.set_verbosity(verbosity)
 
 
 def _trial(frozen: FrozenTrial, plan: Config) -> Trial:
