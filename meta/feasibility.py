@@ -39,9 +39,10 @@ def success_probability(points: Array, trained: Array, failed: Array) -> Array:
 
 def _scales(trained: Array, failed: Array) -> Array:
     columns = failed.shape[1]
-    belief = Belief(scale=SCALE * np.sqrt(columns))
+    belief = Belief(scale=SCALE * np.sqrt(columns), scale_spread=2.0)
     if not len(trained) or not len(failed):
         return np.full(columns, belief.scale)
     labels = np.repeat([1.0, -1.0], [len(trained), len(failed)])
     values = (labels - labels.mean()) / labels.std()
-    return fit_kernel([(np.vstack([trained, failed]), values)], belief, iterations=15).scales
+    found = fit_kernel([(np.vstack([trained, failed]), values)], belief, iterations=15).scales
+    return np.maximum(found, belief.scale)  # a sharp border would else hide what lies behind it

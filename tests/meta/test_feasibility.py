@@ -43,9 +43,17 @@ def test_failures_for_one_reason_are_expected_wherever_it_holds() -> None:
     chance = Feasibility(tried[tried[:, 0] <= 0.6], tried[tried[:, 0] > 0.6])
     corners = np.array([[x, y, z] for x in (0.1, 0.9) for y in (0.0, 1.0) for z in (0.0, 1.0)])
     assert (chance(corners)[:4] > 0.8).all()
-    assert (chance(corners)[4:] < 0.2).all()
+    assert (chance(corners)[4:] < 0.3).all()
 
 
 def test_one_failure_among_successes_condemns_no_place() -> None:
     tried = np.random.default_rng(0).random((30, 2))
     assert success_probability(tried, tried[1:], tried[:1]).min() > 0.5
+
+
+def test_a_sharp_border_does_not_hide_what_lies_behind_it() -> None:
+    """Failures and successes side by side look as if nothing reached far."""
+    beside = np.linspace(-0.01, 0.01, 10)[:, None] + 0.5
+    chance = Feasibility(beside[beside[:, 0] < 0.5], beside[beside[:, 0] > 0.5])
+    assert chance(np.array([[0.65]])) < chance(np.array([[0.35]]))
+    assert success_probability(np.array([[0.55]]), NOWHERE, beside) < 0.2
