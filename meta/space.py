@@ -100,7 +100,10 @@ class Categorical:
     def parse(self, value: object) -> Value:
         """Find the choice that equals ``value`` or whose text does; raises ``ValueError``."""
         for choice in self.choices:
-            if (choice == value and type(choice) is type(value)) or str(choice) == value:
+            if choice == value and type(choice) is type(value):
+                return choice
+        for choice in self.choices:
+            if str(choice) == value:
                 return choice
         raise ValueError(f"one of {', '.join(map(str, self.choices))} expected, got {value!r}")
 

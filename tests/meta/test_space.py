@@ -158,3 +158,10 @@ def test_a_space_survives_json() -> None:
     text = json.dumps(SPACE.to_json())
     assert SearchSpace.from_json(json.loads(text)) == SPACE
     assert list(SearchSpace.from_json(json.loads(text)).parameters) == list(SPACE.parameters)
+
+
+def test_a_choice_that_is_the_value_itself_comes_before_one_of_the_same_text() -> None:
+    kind = Categorical((1, True, "1", "True"))
+    for choice in kind.choices:
+        parsed = kind.parse(choice)
+        assert (parsed, type(parsed)) == (choice, type(choice))
