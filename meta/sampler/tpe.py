@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import optuna
+from numpy.random import Generator
 from optuna.samplers import TPESampler
 
 from meta.arrays import Array
-from meta.curves import outcomes
+from meta.curves import Outcomes, outcomes
 from meta.encoding import Encoding
 from meta.learner import Learner, Proposal
 from meta.mixture import Mixture
@@ -36,45 +37,52 @@ class MetaTPESampler(PlannedSampler):
     proposal: Proposal | None = None
 
     def plan(
-        self, own: Study, encoding: Encoding, prior: Prior | None, generator: np.random.Generator
+        self, own: Study, encoding: Encoding, prior: Prior | None, generator: Generator
     ) -> Config:
         """The best by the ratio of the densities; before any trial, what the past expects most."""
         if prior is not None and not own.trials:
             self.proposal = Learner(encoding, prior).propose(own, generator)
-            return self.proposal.config
-        told = outcomes(own, prior.outlooks if prior else None)
-        units = encoding.units(told.configs)
-        past, trust = units[:0], 0.0
-        if prior is not None:
-            past, trust = self._standing(prior, encoding.points(units), told.losses, generator)
-        running = [trial.config for trial in own.trials if trial.state is TrialState.RUNNING]
-        study = write_study(
-            encoding.space,
-            [
-                *_scored(encoding, past, np.arange(len(past), dtype=np.float64)),
-                *_scored(encoding, units, told.losses),
-            ],
-            [encoding.config(row) for row in encoding.units(running)],
-            TPESampler(seed=int(generator.integers(2**32))),
-        )
-        tried = [trial.config for trial in own.trials]
-        for config in _proposals(study, encoding, generator):
-            if config not in tried:
-                break
-        self.proposal = Proposal(config, trust, free=not len(past))
-        return config
+        else:
+            told = outcomes(own, prior.outlooks if prior else None)
+            past, trust = self._standing(prior, encoding, told, generator)
+            config = _propose(own, told, past, encoding, generator)
+            self.proposal = Proposal(config, trust, free=not len(past))
+        return self.proposal.config
 
     def _standing(
-        self, prior: Prior, points: Array, losses: Array, generator: np.random.Generator
+        self, prior: Prior | None, encoding: Encoding, told: Outcomes, generator: Generator
     ) -> tuple[Array, float]:
-        """The units, best first, that stand for the past, and how far it is trusted."""
+        """Units that stand for the past, best first, and the trust in it; none if it has no say."""
+        if prior is None:
+            return encoding.units([]), 0.0
         if self._mixture is None or self._mixture.prior is not prior:
             self._mixture = Mixture(prior)
-        agreement = self._mixture.agreement(points, losses)
+        points = encoding.points(encoding.units(told.configs))
+        agreement = self._mixture.agreement(points, told.losses)
         if generator.random() >= agreement.trust:
-            return prior.units[:0], agreement.trust
-        count = round(PAST * HALF / (HALF + len(losses)))
+            return encoding.units([]), agreement.trust
+        count = round(PAST * HALF / (HALF + len(told.losses)))
         return self._mixture.draw(agreement.shares, count), agreement.trust
+
+
+def _propose(
+    own: Study, told: Outcomes, past: Array, encoding: Encoding, generator: Generator
+) -> Config:
+    """What TPE makes of the trials of the past and of the study's; not what the study has tried."""
+    ranks = np.arange(len(past), dtype=np.float64)
+    units = encoding.units(told.configs)
+    running = [trial.config for trial in own.trials if trial.state is TrialState.RUNNING]
+    study = write_study(
+        encoding.space,
+        [*_scored(encoding, past, ranks), *_scored(encoding, units, told.losses)],
+        [encoding.config(row) for row in encoding.units(running)],
+        TPESampler(seed=int(generator.integers(2**32))),
+    )
+    tried = [trial.config for trial in own.trials]
+    for config in _proposals(study, encoding, generator):
+        if config not in tried:
+            break
+    return config
 
 
 def _scored(encoding: Encoding, units: Array, losses: Array) -> list[tuple[Config, float]]:
@@ -82,9 +90,7 @@ def _scored(encoding: Encoding, units: Array, losses: Array) -> list[tuple[Confi
     return list(zip(map(encoding.config, units), scores, strict=True))
 
 
-def _proposals(
-    study: optuna.Study, encoding: Encoding, generator: np.random.Generator
-) -> Iterator[Config]:
+def _proposals(study: optuna.Study, encoding: Encoding, generator: Generator) -> Iterator[Config]:
     """What TPE asks for; then, in case it keeps to what was tried, draws from the whole space."""
     parameters = encoding.space.parameters.items()
     distributions = {name: distribution(parameter) for name, parameter in parameters}
