@@ -17,8 +17,8 @@ from optuna.trial import TrialState as OptunaState
 from optuna.trial import create_trial
 
 from meta.curves import outcomes
-from meta.sampler.records import distribution, parameter, read_study, settle
-from meta.space import Categorical, Float, Int
+from meta.sampler.records import distribution, parameter, read_study, settle, write_study
+from meta.space import Categorical, Float, Int, SearchSpace
 from meta.study import Study, TrialState
 
 UNIT = FloatDistribution(0.0, 1.0)
@@ -179,3 +179,20 @@ def test_an_unknown_distribution_is_refused() -> None:
 
     with pytest.raises(ValueError, match="unknown distribution"):
         parameter(Odd())
+
+
+def test_a_study_in_memory_reads_back_as_it_was_written() -> None:
+    space = SearchSpace({"x": Float(0, 1), "kind": Categorical(("a", "b"))})
+    finished = [({"x": 0.5, "kind": "a"}, 2.0), ({"kind": "b"}, -1.0)]
+    sampler = optuna.samplers.RandomSampler(seed=0)
+    record = read_study(write_study(space, finished, [{"x": 0.1, "kind": "b"}], sampler))
+    assert record.space == space
+    assert [(trial.config, trial.value) for trial in record.trials[:2]] == finished
+    assert record.trials[2].config == {"x": 0.1, "kind": "b"}
+    assert record.trials[2].state is TrialState.RUNNING
+
+
+def test_writing_a_study_leaves_optunas_verbosity_as_it_was() -> None:
+    before = optuna.logging.get_verbosity()
+    write_study(SearchSpace({}), [], [], optuna.samplers.RandomSampler())
+    assert optuna.logging.get_verbosity() == before
