@@ -2,21 +2,22 @@
 
 import hashlib
 import json
-import zipfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from meta.encoding import Encoding
 from meta.prior import Prior, fit_prior
 from meta.study import Study
 from tuner import __version__
-from tuner.errors import RunDirectoryError
+from tuner.errors import EnvironmentFault, RunDirectoryError
 from tuner.home import home
 
 FILE = "prior.npz"
 CACHED = 20
 """So many priors are kept, the latest used."""
-DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile)
+DAMAGE = (OSError, ValueError, RuntimeError)
+"""What reading a file raises: a flipped bit may ask for a password or an unknown compression."""
 
 
 def cached_prior(
@@ -26,13 +27,16 @@ def cached_prior(
     if not studies:
         return None
     path = home() / "priors" / f"{_key(studies, encoding, related)}.npz"
+    prior: Prior | None
     try:
-        prior: Prior | None = Prior.load(path)
-        path.touch()
+        prior = Prior.load(path)
     except DAMAGE:
         prior = fit_prior(studies, encoding, related)
         if prior is not None:
             _cache(prior, path)
+    else:
+        with suppress(OSError):
+            path.touch()
     return prior
 
 
@@ -48,20 +52,24 @@ def _key(studies: Sequence[Study], encoding: Encoding, related: Sequence[float])
 
 def _cache(prior: Prior, path: Path) -> None:
     """Keep a prior and drop the oldest; where that cannot be, the next run fits it again."""
-    try:
+    with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         prior.save(path)
-        by_age = sorted(path.parent.glob("*.npz"), key=lambda file: file.stat().st_mtime)
+        by_age = sorted(path.parent.iterdir(), key=lambda file: file.stat().st_mtime)
         for old in by_age[:-CACHED]:
             old.unlink(missing_ok=True)
-    except OSError:
-        path.unlink(missing_ok=True)
 
 
 def save_prior(directory: Path, prior: Prior | None) -> None:
-    """Keep the prior of a run, if it has one, beside its journal."""
-    if prior is not None:
+    """Keep the prior of a run, if it has one; raises ``EnvironmentFault`` if that cannot be."""
+    if prior is None:
+        return
+    try:
         prior.save(directory / FILE)
+    except OSError as error:
+        raise EnvironmentFault(
+            f"{directory / FILE}: cannot be written ({error}). Free space or give another --out."
+        ) from None
 
 
 def load_prior(directory: Path, sources: bool) -> Prior | None:

@@ -132,6 +132,9 @@ class StudySearch(OptunaSearch):
         """Tell Optuna the state that the journal has."""
         self._tell(self._journal.trials[self._running.pop(trial_id)])
 
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing for Ray to restore: the journal is what a study goes on from."""
+
     def _propose(self) -> Trial:
         number = len(self._asked)
         seed = trial_seed(self._study_seed, number)

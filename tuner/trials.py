@@ -64,7 +64,7 @@ def _search(session: Session) -> StudySearch:
         session.config.sampler,
         session.config.budget.trials,
         session.allotment.concurrency,
-        load_prior(journal.path.parent, bool(past["sources"])),
+        load_prior(journal.path.parent, bool(past.get("sources"))),  # older journals lack it
     )
 
 

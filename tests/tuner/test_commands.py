@@ -186,7 +186,8 @@ METRIC, SPACE = Metric("value", "min", 0), SearchSpace({"x": Float(0, 1)})
 DONE = Trial(3, {"x": 0.5}, TrialState.COMPLETED, (Measurement(9, 0.25, 1.0),), "", "tpe", 1, 1.0)
 FAILED = Trial(4, {"x": 0.1}, TrialState.FAILED, (), "boom\nline", "default")
 NOON = datetime(2026, 5, 17, 12, 0, 30).timestamp()
-PAST = Study("abc", Task("toy", "curve"), SPACE, METRIC, 7, "warm", (DONE, FAILED))
+RUNNING = Trial(5, {"x": 0.2})
+PAST = Study("abc", Task("toy", "curve"), SPACE, METRIC, 7, "warm", (DONE, FAILED, RUNNING))
 
 
 @pytest.fixture
@@ -215,16 +216,16 @@ def test_past_studies_are_listed(store: list[tuple[str, str]], said: Read) -> No
         "warm",
         7,
     )
-    assert (study["trials"], study["metric"], study["best"]) == (2, "value", 0.25)
+    assert (study["trials"], study["metric"], study["best"]) == (3, "value", 0.25)
     assert store == [(default_tracking_uri(), "warmtune")]
     assert main(["history", "list", "--tracking-uri", "http://x", "--experiment", "mine"]) == 0
     assert store[1] == ("http://x", "mine")
-    assert "abc    toy-curve  warm  7     2       value   0.25  2026-05-17 12:00" in said()[0]
+    assert "abc    toy-curve  warm  7     3       value   0.25  2026-05-17 12:00" in said()[0]
 
 
 def test_a_past_study_is_shown_with_its_trials(store: list[tuple[str, str]], said: Read) -> None:
     assert main(["history", "show", "abc"]) == 0
-    _, done, failed = said()[0].splitlines()
+    _, done, failed, _ = said()[0].splitlines()
     assert done.split() == ["3", "COMPLETED", "9", "0.25", "tpe", "x=0.5"]
     assert failed.split() == ["4", "FAILED", "0", "default", "boom", "x=0.1"]
     assert main(["history", "show", "abc", "--json"]) == 0
@@ -238,7 +239,7 @@ def test_what_would_not_be_learned_from_is_shown_with_its_reason(
 ) -> None:
     assert main(["history", "refused", "toy-curve", "--json"]) == 0
     reasons = {item["study_id"]: item["reason"] for item in json.loads(said()[0])["refused"]}
-    assert reasons == {"old": "no record", "abc": "failed boom\nline"}
+    assert reasons == {"old": "no record", "abc": "running"}
 
 
 @pytest.mark.parametrize("command", ["list", "show abc", "refused toy-curve"])

@@ -17,7 +17,7 @@ CONFIG = StudyConfig(
 
 def test_a_plan_prints_rungs_limits_and_points() -> None:
     text = plan(CONFIG, NO_HISTORY).text()
-    assert "toy-curve, warm, seed 0: minimise loss with tpe, at most 7 trials" in text
+    assert "toy-curve, warm, seed 0: minimise loss with meta-gp, at most 7 trials" in text
     for step in (1, 2, 4):
         assert f"after step {step:>3}   the best 50%" in text
     assert "default" in text

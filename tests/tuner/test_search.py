@@ -1,22 +1,27 @@
 """What Optuna is told, beside what Ray's own ``OptunaSearch`` would tell it."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
 import pytest
 from optuna.trial import TrialState as OptunaState
+from ray import cloudpickle
 from ray.tune.search import Searcher
 from ray.tune.search.optuna import OptunaSearch
 
+from meta.encoding import Encoding
+from meta.prior import Prior, fit_prior
 from meta.recommend import Recommendation
-from meta.space import Categorical, Float, Int, SearchSpace
-from meta.study import Measurement, TrialState
-from tests.tuner.studies import SPACE, journal
+from meta.space import Categorical, Config, Float, Int, SearchSpace
+from meta.study import Measurement, Trial, TrialState
+from tests.tuner.studies import SPACE, journal, study
 from tuner.events import Ended, Measured
 from tuner.journal import Journal
-from tuner.search import StudySearch, distributions, trial_seed
+from tuner.search import META, STOCK, StudySearch, distributions, trial_seed
 
 POINT = Recommendation({"x": 0.25, "depth": 3}, "default")
 
@@ -26,8 +31,35 @@ def log(tmp_path: Path) -> Journal:
     return journal(tmp_path)
 
 
-def search(log: Journal, *points: Recommendation, trials: int = 20, concurrency: int = 3) -> Any:
-    return StudySearch(log, list(points), "tpe", trials, concurrency)
+def search(
+    log: Journal,
+    *points: Recommendation,
+    sampler: str = "tpe",
+    prior: Prior | None = None,
+    concurrency: int = 3,
+    trials: int = 20,
+) -> Any:
+    return StudySearch(log, list(points), sampler, trials, concurrency, prior)
+
+
+@pytest.fixture(scope="module")
+def prior() -> Prior:
+    """What three studies taught whose best ``x`` was about 0.3."""
+    generator = np.random.default_rng(0)
+    studies = []
+    for lowest in (0.25, 0.3, 0.35):
+        xs = generator.random(10).tolist()
+        configs: list[Config] = [{"x": x, "depth": 1 + i % 5} for i, x in enumerate(xs)]
+        values = [(x - lowest) ** 2 for x in xs]
+        trials = [done(i, *pair) for i, pair in enumerate(zip(configs, values, strict=True))]
+        studies.append(study().with_trials(trials))
+    fitted = fit_prior(studies, Encoding(SPACE))
+    assert fitted is not None
+    return fitted
+
+
+def done(id: int, config: Config, value: float) -> Trial:
+    return Trial(id, config, TrialState.COMPLETED, (Measurement(1, value, 0.1),))
 
 
 def end(log: Journal, ours: StudySearch, id: str, state: TrialState, *values: float) -> None:
@@ -150,19 +182,81 @@ def play(log: Journal, ours: StudySearch, count: int) -> None:
         end(log, ours, "t", state, x + 1, (x - 0.3) ** 2)
 
 
-def test_a_resumed_study_proposes_what_an_uninterrupted_one_would(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sampler", [*STOCK, *META])
+def test_a_resumed_study_proposes_what_an_uninterrupted_one_would(
+    sampler: str, prior: Prior, tmp_path: Path
+) -> None:
     for name in ("whole", "broken"):
         (tmp_path / name).mkdir()
+    how: Any = {"sampler": sampler, "prior": prior}
     whole = journal(tmp_path / "whole")
-    play(whole, search(whole, POINT), 18)
+    play(whole, search(whole, POINT, **how), 12)
     broken = journal(tmp_path / "broken")
-    play(broken, search(broken, POINT), 14)
+    play(broken, search(broken, POINT, **how), 7)
     broken.close()
+    prior.save(tmp_path / "prior.npz")
     again = Journal.open(tmp_path / "broken")
-    play(again, search(again, POINT), 4)
-    assert [trial.config for trial in again.study.trials] == [
-        trial.config for trial in whole.study.trials
-    ]
+    how["prior"] = Prior.load(tmp_path / "prior.npz")
+    play(again, search(again, POINT, **how), 5)
+    for mine, theirs in zip(again.study.trials, whole.study.trials, strict=True):
+        assert (mine.config, mine.origin) == (theirs.config, theirs.origin)
+
+
+@pytest.mark.parametrize("sampler", META)
+def test_a_proposal_depends_on_the_trials_not_on_who_was_asked_before(
+    sampler: str, prior: Prior, tmp_path: Path
+) -> None:
+    """Three run at once when a kill comes: they are handed out again, then comes the fourth."""
+    for name in ("whole", "broken"):
+        (tmp_path / name).mkdir()
+    how: Any = {"sampler": sampler, "prior": prior, "concurrency": 4}
+    whole = journal(tmp_path / "whole")
+    ours = search(whole, POINT, **how)
+    play(whole, ours, 6)
+    expected = [ours.suggest(id) for id in "abcd"]
+    broken = journal(tmp_path / "broken")
+    before = search(broken, POINT, **how)
+    play(broken, before, 6)
+    for id in "abc":
+        before.suggest(id)
+    broken.close()
+    again = search(Journal.open(tmp_path / "broken"), POINT, **how)
+    assert [again.suggest(id) for id in "abcd"] == expected
+    assert len({tuple(one["params"].values()) for one in expected}) == 4
+
+
+def test_the_origin_says_how_far_the_past_was_trusted(log: Journal, prior: Prior) -> None:
+    play(log, search(log, POINT, sampler="meta-gp", prior=prior), 8)
+    first, *proposed = [trial.origin for trial in log.study.trials]
+    assert first == "default"
+    assert all(
+        re.fullmatch(r"meta-gp, (past \d+%|without the past)", origin) for origin in proposed
+    )
+    assert proposed[0] != "meta-gp, without the past"
+    assert "meta-gp, without the past" in proposed
+
+
+@pytest.mark.parametrize("sampler", META)
+def test_where_there_is_no_past_it_has_no_say(sampler: str, log: Journal) -> None:
+    play(log, search(log, sampler=sampler), 7)
+    assert {trial.origin for trial in log.study.trials} == {f"{sampler}, without the past"}
+
+
+@pytest.mark.parametrize("sampler", META)
+def test_a_study_goes_where_the_past_was_best(sampler: str, log: Journal, prior: Prior) -> None:
+    play(log, search(log, sampler=sampler, prior=prior), 4)
+    assert min(abs(float(trial.config["x"]) - 0.3) for trial in log.study.trials) < 0.05
+
+
+@pytest.mark.parametrize("sampler", [*STOCK, *META])
+def test_a_search_can_be_pickled_as_ray_does_when_it_starts(
+    sampler: str, log: Journal, prior: Prior
+) -> None:
+    ours = search(log, POINT, sampler=sampler, prior=prior)
+    assert cloudpickle.dumps(ours)
+    play(log, ours, 3)
+    assert cloudpickle.dumps(ours)
+    ours.save_to_dir(str(log.path.parent))  # every ten seconds
 
 
 def test_an_interrupted_trial_is_handed_out_again_under_its_number(tmp_path: Path) -> None:
