@@ -1,6 +1,10 @@
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
+import optuna
 import pytest
 
 from docs import generate
@@ -55,3 +59,24 @@ def test_the_head_of_a_config_says_how_to_run_it(path: Path) -> None:
     head = path.read_text().partition("version:")[0]
     assert f"tuner run {path.stem}\n" in head
     assert f"tuner run {path.stem} --baseline" in head
+
+
+def test_the_example_of_the_readme_runs_and_learns(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    storage = optuna.storages.RDBStorage(f"sqlite:///{tmp_path / 'studies.db'}")
+    sampler = optuna.samplers.RandomSampler(seed=0)
+    past = optuna.create_study(storage=storage, sampler=sampler)
+    past.optimize(lambda trial: (trial.suggest_float("x", -10, 10) - 2) ** 2, n_trials=20)
+    storage.remove_session()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", example],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    found = re.search(r"\{'x': ([0-9.]+)\}", done.stdout)
+    assert found
+    assert float(found[1]) == pytest.approx(2, abs=0.05)
