@@ -178,8 +178,9 @@ def _allows(distribution: BaseDistribution, value: Value) -> bool:
 
 
 def _steps(distributions: Mapping[str, BaseDistribution]) -> dict[str, float]:
+    """Those that are not already in the parameters: a whole number's is 1."""
     steps = {name: getattr(item, "step", None) for name, item in distributions.items()}
-    return {name: step for name, step in steps.items() if step}
+    return {name: step for name, step in steps.items() if step and step != 1}
 
 
 def _tried(studies: Iterable[Study]) -> Iterator[Config]:

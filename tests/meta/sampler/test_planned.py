@@ -14,7 +14,7 @@ from optuna.trial import create_trial
 from meta.encoding import Encoding
 from meta.prior import Prior
 from meta.sampler.planned import PlannedSampler
-from meta.space import Categorical, Config, Float, SearchSpace
+from meta.space import Categorical, Config, Float, Int, SearchSpace
 from meta.study import Study, TrialState
 from tests.meta.records import CUBE, at_random, bowl, bowls, evaluated, study, trial
 
@@ -108,6 +108,20 @@ def test_the_prior_is_fitted_once_while_the_space_stays() -> None:
     asked(sampler, x_alone, x_alone, x_alone, x_and_kind, x_and_kind)
     priors = [id(prior) for _, _, prior in sampler.told]
     assert [priors.count(some) for some in dict.fromkeys(priors)] == [4, 1]
+
+
+def test_the_prior_is_not_fitted_anew_when_the_study_confirms_the_space_of_the_past() -> None:
+    space = SearchSpace({"n": Int(1, 9), "x": Float(0, 1), "kind": Categorical(("a", "b"))})
+    tried: list[Config] = [{"n": n, "x": 0.5, "kind": "a"} for n in range(1, 9)]
+    past = study((trial(i, config, float(i)) for i, config in enumerate(tried)), space)
+
+    def same(trial: optuna.Trial) -> float:
+        trial.suggest_categorical("kind", ["a", "b"])
+        return trial.suggest_int("n", 1, 9) + trial.suggest_float("x", 0, 1)
+
+    sampler = Noting([past])
+    asked(sampler, same, same, same)
+    assert len({id(prior) for _, _, prior in sampler.told}) == 1
 
 
 def test_own_trials_are_told_but_not_the_one_that_is_planned() -> None:
