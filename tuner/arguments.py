@@ -14,7 +14,11 @@ CONFIG_OPTIONS = {
     "--gpu-hours": ("budget.gpu_hours", "H", "use at most H hours of GPU time"),
     "--concurrency": ("resources.concurrency", "N", "run N trials at once"),
     "--seed": ("seed", "N", "let N govern split, sampler and trainings"),
-    "--sampler": ("sampler", "NAME", "propose configurations by meta-gp, meta-tpe, tpe, gp or random"),
+    "--sampler": (
+        "sampler",
+        "NAME",
+        "propose configurations by meta-gp, meta-tpe, tpe, gp or random",
+    ),
     "--warm-start": ("warm_start.points", "N|off", "start from N configurations of the past"),
     "--tracking-uri": ("tracking.uri", "URI", "keep studies in the MLflow store at URI"),
 }

@@ -26,7 +26,7 @@ from ray.tune.search.optuna import OptunaSearch
 from meta.encoding import Encoding
 from meta.prior import Prior
 from meta.recommend import Recommendation
-from meta.sampler import MetaGPSampler
+from meta.sampler import MetaGPSampler, MetaTPESampler
 from meta.sampler.planned import PlannedSampler
 from meta.space import Categorical, Float, Parameter, SearchSpace
 from meta.study import Study, Trial, TrialState
@@ -38,7 +38,7 @@ STOCK: dict[str, Callable[[int], BaseSampler]] = {
     "gp": lambda seed: GPSampler(seed=seed),
     "random": lambda seed: RandomSampler(seed=seed),
 }
-META: dict[str, type[PlannedSampler]] = {"meta-gp": MetaGPSampler}
+META: dict[str, type[PlannedSampler]] = {"meta-gp": MetaGPSampler, "meta-tpe": MetaTPESampler}
 
 OPTUNA_STATES = {
     TrialState.COMPLETED: OptunaState.COMPLETE,

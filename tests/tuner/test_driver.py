@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from meta.space import Categorical, Float, SearchSpace
 from meta.study import Metric, Study, Task, TrialState
 from trainables.base import DataRequest
 from trainables.data.tabular import load as read_data
-from tuner.config import Budget, Resources, RunOptions, StudyConfig, Tracking
+from tuner.config import Budget, Resources, RunOptions, StudyConfig, Tracking, WarmStart
 from tuner.config_reader import Override, load
 from tuner.driver import resume, run
 from tuner.errors import NoTrialCompleted, RunDirectoryError, UsageError
@@ -28,6 +29,7 @@ from tuner.tracking import read_studies
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_cluster")]
 
 QUIET = RunOptions(quiet=True, use_history=False)
+LEARNING = RunOptions(quiet=True, finalize=False)
 XY = {"x": Float(0.0, 1.0, default=0.9), "y": Float(0.0, 1.0, default=0.1)}
 
 
@@ -41,6 +43,7 @@ def config(mlflow_store: str, request: pytest.FixtureRequest) -> StudyConfig:
         space=SearchSpace(dict(XY)),
         budget=Budget(trials=12, max_steps=9),
         resources=Resources(cpu=1, gpu=0),
+        warm_start=WarmStart(starter=False),
         tracking=Tracking(mlflow_store, request.node.name),
     )
 
@@ -77,13 +80,6 @@ def test_a_study_ends_with_its_best_configuration_tested(config: StudyConfig) ->
     assert status == {"state": "ended", "exit_code": 0}
 
 
-def test_the_default_comes_first_in_a_warm_study_and_not_in_a_cold_one(config: StudyConfig) -> None:
-    warm = run(config, QUIET).study
-    cold = run(config, replace(QUIET, arm="cold")).study
-    assert (warm.trials[0].config, warm.trials[0].origin) == (config.space.default(), "default")
-    assert {trial.origin for trial in cold.trials} == {"tpe"}
-
-
 def test_a_study_can_be_rebuilt_from_mlflow_alone(config: StudyConfig) -> None:
     assert past(config) == ()
     study = run(config, QUIET).study
@@ -99,12 +95,19 @@ def test_what_is_known_of_the_data_is_known_of_the_past(config: StudyConfig) -> 
     assert (study.features, study.fingerprint) == (data.features, data.fingerprint)
 
 
-def test_the_second_study_starts_from_the_best_of_the_first(config: StudyConfig) -> None:
+def test_a_warm_study_learns_from_the_last_one_and_a_cold_one_does_not(config: StudyConfig) -> None:
     first = run(config, QUIET).study
-    second = run(replace(config, seed=1), replace(QUIET, use_history=True)).study
-    assert first.best is not None
-    assert second.trials[1].config == first.best.recommended
-    assert second.trials[1].origin.startswith("best of")
+    assert first.trials[0].config == config.space.default()
+    six = replace(config, seed=1, budget=replace(config.budget, trials=6))
+    second = run(six, LEARNING).study
+    best = [trial.recommended for trial in first.ranking[:3]]
+    assert any(second.trials[0].config == pytest.approx(one, abs=1e-9) for one in best)
+    assert second.trials[0].origin == "expected best, tried in bowl-curve (warm, seed 0)"
+    origins = [trial.origin for trial in second.trials]
+    assert origins[2] == "default"
+    assert all(re.fullmatch(r"meta-gp, past \d+%", origin) for origin in origins[3:5])
+    cold = run(six, replace(LEARNING, arm="cold")).study
+    assert {trial.origin for trial in cold.trials} == {"meta-gp, without the past"}
 
 
 def test_the_same_seed_one_trial_at_a_time_gives_the_same_study(config: StudyConfig) -> None:
@@ -165,7 +168,8 @@ def test_a_worker_that_dies_once_goes_on_from_its_checkpoint(config: StudyConfig
 
 
 def test_a_study_in_which_all_fails_ends_early_and_says_why(config: StudyConfig) -> None:
-    broken = with_mode(config, "raise", "silent", trials=50)
+    broken = with_mode(config, "raise", "silent")
+    broken = replace(broken, budget=Budget(trials=50, max_steps=9, grace_steps=9))
     with pytest.raises(NoTrialCompleted, match="RuntimeError") as caught:
         run(broken, QUIET)
     assert 1 <= len(caught.value.faults) <= 2
@@ -233,15 +237,23 @@ space:
   step_seconds: {float: [0.02, 0.05]}
 budget: {trials: 16, max_steps: 9}
 resources: {cpu: 1, gpu: 0, concurrency: 1}
+warm_start: {starter: false}
+tracking: {experiment: slow}
 """
 
 
-def start(folder: Path, name: str, store: str) -> tuple["subprocess.Popen[str]", Path]:
+def slow_config(folder: Path, store: str) -> StudyConfig:
+    """What ``SLOW_YAML`` says."""
+    (folder / "slow.yaml").write_text(SLOW_YAML)
+    return load(str(folder / "slow.yaml"), [Override("tracking.uri", store)])
+
+
+def start(folder: Path, store: str, *options: str) -> tuple["subprocess.Popen[str]", Path]:
     """A study in a process of its own, with a Ray of its own."""
     (folder / "slow.yaml").write_text(SLOW_YAML)
-    out = folder / name
-    command = [sys.executable, "-m", "tuner", "run", str(folder / "slow.yaml"), "--no-history"]
-    command += ["--out", str(out), "--tracking-uri", store, "--address", "local", "--quiet"]
+    out = folder / "run"
+    command = [sys.executable, "-m", "tuner", "run", str(folder / "slow.yaml"), "--quiet"]
+    command += ["--out", str(out), "--tracking-uri", store, "--address", "local", *options]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True), out
 
 
@@ -264,12 +276,8 @@ def wait_for_trials(out: Path, count: int, process: "subprocess.Popen[str]") -> 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory, mlflow_store: str) -> Report:
     """The study of ``SLOW_YAML``, uninterrupted."""
-    from tuner.config_reader import load
-
     folder = tmp_path_factory.mktemp("whole")
-    (folder / "slow.yaml").write_text(SLOW_YAML)
-    config = load(str(folder / "slow.yaml"), [], False)
-    config = replace(config, tracking=Tracking(mlflow_store, "whole"))
+    config = slow_config(folder, mlflow_store)
     return run(config, replace(QUIET, out=folder / "run"))
 
 
@@ -285,7 +293,7 @@ def outcome(study: Study) -> list[tuple[Any, ...]]:
 def test_an_interrupted_study_resumes_to_what_it_would_have_been(
     number: signal.Signals, code: int, tmp_path: Path, mlflow_store: str, whole: Report
 ) -> None:
-    process, out = start(tmp_path, "run", mlflow_store)
+    process, out = start(tmp_path, mlflow_store, "--no-history")
     wait_for_trials(out, 5, process)
     process.send_signal(number)
     _, said = process.communicate(timeout=60)
@@ -301,13 +309,31 @@ def test_an_interrupted_study_resumes_to_what_it_would_have_been(
         assert after[: len(before.measurements)] == before.measurements
     if number != signal.SIGKILL:
         assert f"tuner resume {out}" in said
-    found = [s for s in read_studies(mlflow_store, "warmtune").studies if s.id == study.id]
+    found = [s for s in read_studies(mlflow_store, "slow").studies if s.id == study.id]
     assert found == [study]
 
 
 @pytest.mark.slow
+def test_a_study_with_a_past_resumes_to_what_it_would_have_been(
+    tmp_path: Path, mlflow_store: str, whole: Report
+) -> None:
+    """Even though more has happened since: what was learned is kept with the run."""
+    elsewhere = f"sqlite:///{tmp_path / 'elsewhere.db'}"
+    process, out = start(tmp_path, elsewhere, "--history", mlflow_store, "--seed", "1")
+    wait_for_trials(out, 7, process)
+    process.kill()
+    process.communicate(timeout=60)
+    config = replace(slow_config(tmp_path, elsewhere), seed=1)
+    uninterrupted = run(config, replace(LEARNING, history=(mlflow_store,))).study
+    run(replace(slow_config(tmp_path, mlflow_store), seed=2), QUIET)
+    study = resume(out, QUIET).study
+    assert outcome(study) == outcome(uninterrupted)
+    assert any(", past " in trial.origin for trial in study.trials[7:])
+
+
+@pytest.mark.slow
 def test_two_processes_cannot_work_on_one_study(tmp_path: Path, mlflow_store: str) -> None:
-    process, out = start(tmp_path, "run", mlflow_store)
+    process, out = start(tmp_path, mlflow_store, "--no-history")
     wait_for_trials(out, 1, process)
     with pytest.raises(RunDirectoryError, match=f"in use by pid {process.pid}"):
         resume(out, QUIET)

@@ -1,5 +1,6 @@
-"""How the trials of a study are put on Ray's workers."""
+"""How the trials of a study are put on Ray's workers, and go on in run directories of before."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,8 +8,10 @@ import pytest
 
 from meta.space import Float, SearchSpace
 from meta.study import Metric, Task
+from tests.conftest import ROOT
 from tuner.config import Budget, Resources, RunOptions, StudyConfig, Tracking
-from tuner.driver import run
+from tuner.driver import resume, run
+from tuner.journal import Journal
 
 WHO = """
 import os, time
@@ -22,8 +25,9 @@ def train(config, context):
 """
 
 
-@pytest.mark.ray
-@pytest.mark.usefixtures("ray_cluster")
+pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_cluster")]
+
+
 def test_short_trials_share_as_many_workers_as_may_run_at_once(
     tmp_path: Path, mlflow_store: str
 ) -> None:
@@ -44,3 +48,27 @@ def test_short_trials_share_as_many_workers_as_may_run_at_once(
     alone = replace(config, resources=Resources(cpu=1, gpu=0, concurrency=1))
     workers = {trial.measurements[-1].metrics["pid"] for trial in run(alone, options).study.trials}
     assert len(workers) == 1
+
+
+def test_a_run_of_before_priors_were_kept_goes_on(
+    tmp_path: Path, mlflow_store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its header names the past by ``studies``, and no prior lies beside it."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_store)
+    run_dir = tmp_path / "run"
+    shutil.copytree(ROOT / "tests" / "formats" / "past-by-studies", run_dir)
+    before = Journal.open(run_dir)
+    ended = before.study.trials[:4]
+    assert before.header["past"]["studies"]
+    before.close()
+    report = resume(run_dir, RunOptions(quiet=True, finalize=False))
+    assert report.study.trials[:4] == ended
+    configs = [trial.config for trial in report.study.trials[4:]]
+    assert [round(float(config["x"]), 6) for config in configs] == [
+        0.568771,
+        0.487771,
+        0.38378,
+        0.152259,
+    ]
+    assert {trial.origin for trial in report.study.trials[4:]} == {"tpe"}
+    assert report.text()
