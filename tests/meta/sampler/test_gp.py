@@ -1,6 +1,6 @@
 """The sampler in plain Optuna studies: warm and cold, pending, failed, pruned, maximised."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -74,8 +74,11 @@ def optuna_past(direction: str = "minimize") -> list[optuna.Study]:
 
 
 @pytest.fixture(autouse=True)
-def _quiet() -> None:
+def _quiet() -> Iterator[None]:
+    verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    yield
+    optuna.logging.set_verbosity(verbosity)
 
 
 @pytest.mark.parametrize("past", [PAST, optuna_past(), optuna_past("maximize")])
