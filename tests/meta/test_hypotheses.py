@@ -51,3 +51,11 @@ def test_equal_losses_give_finite_kernels() -> None:
     points, _ = drawn(12)
     for hypothesis in cold(points, np.full(12, 0.1)):
         assert np.isfinite(hypothesis.kernel.scales).all()
+
+
+def test_the_kernel_of_the_task_follows_its_trials() -> None:
+    points, losses = drawn(30)
+    first, again, other = (
+        kernels(cold(points, some)) for some in (losses, losses.copy(), np.sin(6 * points[:, 1]))
+    )
+    assert first == again != other
