@@ -125,17 +125,18 @@ def enqueue_best(space: Any, past: Past, seed: int) -> Any:
 METHODS: dict[str, Callable[[Any, Past, int], Any]] = {
     "meta-gp": through_optuna(lambda past, seed: ours.MetaGPSampler(past.studies, seed=seed)),
     "meta-gp rows": Rows,
+    "meta-tpe": through_optuna(lambda past, seed: ours.MetaTPESampler(past.studies, seed=seed)),
     "random": through_optuna(lambda _, seed: optuna.samplers.RandomSampler(seed=seed)),
     "tpe": through_optuna(lambda _, seed: optuna.samplers.TPESampler(seed=seed)),
     "gp": through_optuna(lambda _, seed: optuna.samplers.GPSampler(seed=seed)),
     "enqueue-best": enqueue_best,
 }
-SAMPLERS = {"meta-gp": "meta.sampler.gp", "meta-gp rows": "meta.sampler.gp"}
-if hasattr(ours, "MetaTPESampler"):
-    METHODS["meta-tpe"] = through_optuna(
-        lambda past, seed: ours.MetaTPESampler(past.studies, seed=seed)
-    )
-    SAMPLERS["meta-tpe"] = "meta.sampler.tpe"
+SAMPLERS = {
+    "meta-gp": "meta.sampler.gp",
+    "meta-gp rows": "meta.sampler.gp",
+    "meta-tpe": "meta.sampler.tpe",
+}
+"""Which of them are ours, and run unless others are asked for."""
 
 
 def code_version(method: str) -> str:
@@ -236,7 +237,7 @@ def kept(
 ) -> dict[Run, tuple[Any, ...]]:
     """The runs of the present code, or the latest of any."""
     rows = database.execute("SELECT * FROM runs ORDER BY rowid")
-    return {Run(*row[:5]): row for row in rows if any_version or row[5] == versions[row[1]]}
+    return {Run(*row[:5]): row for row in rows if any_version or row[5] == versions.get(row[1])}
 
 
 def as_table(rows: dict[Run, tuple[Any, ...]]) -> pd.DataFrame:
@@ -273,10 +274,10 @@ def main() -> int:
         database.execute(CREATE)
         failed = 0 if args.report else compute(database, versions, args)
         rows = kept(database, versions, args.any_version)
-    codes = {
-        method: sorted({row[5] for row in rows.values() if row[1] == method}) for method in METHODS
-    }
-    publish(pd.concat([as_table(rows), peers()]), codes)
+    codes: dict[str, set[str]] = {}
+    for run, row in rows.items():
+        codes.setdefault(run.method, set()).add(row[5])
+    publish(pd.concat([as_table(rows), peers()]), {name: sorted(codes[name]) for name in codes})
     return 1 if failed else 0
 
 

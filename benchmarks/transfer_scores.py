@@ -43,7 +43,7 @@ def trials_to_reach(curve: Array, level: float) -> int:
 
 
 def curves(runs: pd.DataFrame) -> Array:
-    return runs.drop(columns="ms").to_numpy(float)
+    return np.asarray(runs.drop(columns="ms"), dtype=float)
 
 
 def scores(runs: pd.DataFrame) -> pd.DataFrame:
