@@ -55,13 +55,15 @@ def as_table(runs: Mapping[Any, Record]) -> pd.DataFrame:
 
 
 def score_records(frame: pd.DataFrame) -> Iterator[Record]:
+    """Means over the tasks; a task's seeds are averaged already."""
     for (protocol, method), runs in frame.groupby(["protocol", "method"]):
-        rest = runs.drop(columns="r").astype(float).mean()
+        r = pd.DataFrame(runs["r"].tolist(), index=runs.index)
+        rest = runs.drop(columns="r").astype(float).groupby("task").mean().mean()
         yield {
             "protocol": protocol,
             "method": method,
             "runs": len(runs),
-            "r": np.mean(runs["r"].tolist(), axis=0).round(4).tolist(),
+            "r": r.groupby("task").mean().mean().round(4).tolist(),
             **{name: round(value, 4) for name, value in rest.dropna().items()},
         }
 
