@@ -20,31 +20,37 @@ OWN_FROM = 4
 OWN_EVERY = 3
 
 
-def warm(kernel: Kernel) -> list[Hypothesis]:
-    """Hypotheses that trust the past, whose ``kernel`` the residual shares."""
-    grid = list(product(DEVIATIONS, RESIDUALS, NOISES))
+def warm(past: Kernel, own: Kernel | None) -> list[Hypothesis]:
+    """Hypotheses that trust the past; the residual has the scales of the past or the task's own."""
+    kernels = [past] if own is None else [past, own]
+    grid = list(product(DEVIATIONS, kernels, RESIDUALS, NOISES))
     return [
         Hypothesis(1.0, deviation, Kernel(kernel.scales, residual), noise, (1 - COLD) / len(grid))
-        for deviation, residual, noise in grid
+        for deviation, kernel, residual, noise in grid
     ]
 
 
-def cold(points: Array, losses: Array) -> list[Hypothesis]:
-    """Hypotheses without the past, by kernels of one scale and by one fitted to the trials."""
-    columns = points.shape[1]
-    unit = np.sqrt(columns / 6)  # so that the typical distance is the same in every dimension
-    kernels = [Kernel(np.full(columns, scale * unit)) for scale in (0.5, 1.0)]
-    count = len(losses) - len(losses) % OWN_EVERY if len(losses) >= 10 else len(losses)
-    if count >= OWN_FROM:
-        belief = Belief(0.5 * unit, 0.75, noise=0.01)
-        kernels[1] = _own(points[:count], losses[:count], belief)
+def cold(columns: int, own: Kernel | None) -> list[Hypothesis]:
+    """Hypotheses without the past, by kernels of one scale and by the one of the task's own."""
+    kernels = [_isotropic(columns, 0.5), own or _isotropic(columns, 1.0)]
     grid = list(product(kernels, NOISES))
     return [Hypothesis(0.0, 0.0, kernel, noise, COLD / len(grid)) for kernel, noise in grid]
 
 
-def _own(points: Array, losses: Array, belief: Belief) -> Kernel:
-    values = (losses - losses.mean()) / deviation(losses)
-    return _fitted(points.tobytes(), values.tobytes(), points.shape[1], belief)
+def own_kernel(points: Array, losses: Array) -> Kernel | None:
+    """The kernel that is fitted to the trials alone; None while these are too few."""
+    count = len(losses) - len(losses) % OWN_EVERY if len(losses) >= 10 else len(losses)
+    if count < OWN_FROM:
+        return None
+    columns = points.shape[1]
+    belief = Belief(float(_isotropic(columns, 0.5).scales[0]), 0.75, noise=0.01)
+    values = (losses[:count] - losses[:count].mean()) / deviation(losses[:count])
+    return _fitted(points[:count].tobytes(), values.tobytes(), columns, belief)
+
+
+def _isotropic(columns: int, scale: float) -> Kernel:
+    """A kernel of one scale, so that the typical distance is the same in every dimension."""
+    return Kernel(np.full(columns, scale * np.sqrt(columns / 6)))
 
 
 @lru_cache(maxsize=8)

@@ -12,7 +12,7 @@ from meta.arrays import Array, Mask
 from meta.curves import Outcomes, outcomes
 from meta.encoding import Encoding
 from meta.feasibility import Feasibility, success_probability
-from meta.hypotheses import cold, warm
+from meta.hypotheses import cold, own_kernel, warm
 from meta.prior import FAILED, Expectation, Prior
 from meta.space import Config
 from meta.study import Study, TrialState
@@ -35,6 +35,8 @@ LIKELY = 0.5
 """Where a success is less likely than this, nothing is proposed while there is another place."""
 SAME = 1e-4
 TRAINED = (TrialState.COMPLETED, TrialState.STOPPED)
+INITIAL = 8
+"""So many trials are drawn by chance where there is no past: what a surrogate needs to begin."""
 FREE_FROM, FREE_EVERY = 5, 4
 """From this trial on, one of so many is proposed without the past: it unmasks one that misleads."""
 
@@ -123,19 +125,25 @@ class Learner:
         """
         free = self.prior is None or _is_free(len(study.trials))
         told = outcomes(study, self.prior.outlooks if self.prior else None)
-        if len(told.losses) == 0:
-            candidates, score = self._pool, self._blind_score()
-            trust = float(self.prior is not None)
-        else:
-            candidates = self._candidates(told, generator)
-            surrogate = self.surrogate(told, free)
-            pending = self.places(self._units(study, (TrialState.RUNNING,)))
-            score, trust = surrogate.improvement(candidates.places, pending), surrogate.trust
+        candidates, score, trust = self._scored(study, told, free, generator)
         success = candidates.success * self._success(study, candidates.places.points)
         score = np.where(success < LIKELY, success - 1, score * success)
         tried = self.encoding.points(self._units(study, tuple(TrialState)))
         score[_repeats(candidates.places.points, tried)] = -np.inf
         return Proposal(self._choose(candidates, score, tried, generator), trust, free)
+
+    def _scored(
+        self, study: Study, told: Outcomes, free: bool, generator: np.random.Generator
+    ) -> tuple[Candidates, Array, float]:
+        """Candidates, how promising each is, and how far the past is trusted."""
+        if len(told.losses) == 0:
+            return self._pool, self._blind_score(), float(self.prior is not None)
+        if self.prior is None and len(study.trials) < INITIAL:
+            return self._pool, generator.random(len(self._pool.units)), 0.0
+        candidates = self._candidates(told, generator)
+        surrogate = self.surrogate(told, free)
+        pending = self.places(self._units(study, (TrialState.RUNNING,)))
+        return candidates, surrogate.improvement(candidates.places, pending), surrogate.trust
 
     def _choose(
         self, candidates: Candidates, score: Array, tried: Array, generator: np.random.Generator
@@ -154,9 +162,10 @@ class Learner:
         told = told.reduced(MAX_OBSERVATIONS)
         losses = _without_outliers(told.losses)
         places = self.places(self.encoding.units(told.configs))
-        hypotheses = cold(places.points, losses)
+        own = own_kernel(places.points, losses)
+        hypotheses = cold(places.points.shape[1], own)
         if self.prior is not None and not free:
-            hypotheses += warm(self.prior.kernel)
+            hypotheses += warm(self.prior.kernel, own)
         return Surrogate(hypotheses, Observations(places, losses, told.variances))
 
     def _blind_score(self) -> Array:
