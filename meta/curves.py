@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from meta.arrays import Array
+from meta.arrays import Array, Indices
 from meta.space import Config
 from meta.study import Metric, Study, Trial, TrialState
 
 FEWEST = 5
-"""So many full trainings of a past study are needed to learn from its curves."""
+"""So many full trainings of a past study are needed to learn from them, or from their curves."""
 LEAST = 0.01
 """Nothing is known better than this, as a slope or as a share of a variance."""
 NOISE_DRAWS = 4
@@ -43,13 +43,20 @@ class Outcomes:
     losses: Array
     variances: Array
 
+    def trusted(self) -> "Outcomes":
+        """Those of whole trainings alone, where there are ``FEWEST`` or more."""
+        rows = np.flatnonzero(self.variances == 0)
+        return self._take(rows) if len(rows) >= FEWEST else self
+
     def reduced(self, count: int) -> "Outcomes":
         """At most ``count`` of them: the best, and as many of the latest."""
         if len(self.losses) <= count:
             return self
         best = np.argsort(self.losses, kind="stable")[: count // 2]
         latest = np.setdiff1d(np.arange(len(self.losses)), best)[len(best) - count :]
-        rows = np.sort(np.concatenate([best, latest]))
+        return self._take(np.sort(np.concatenate([best, latest])))
+
+    def _take(self, rows: Indices) -> "Outcomes":
         configs = tuple(self.configs[row] for row in rows)
         return Outcomes(configs, self.losses[rows], self.variances[rows])
 
@@ -87,17 +94,22 @@ def learn_outlooks(studies: Iterable[Study]) -> dict[int, Outlook]:
         for step, losses in _losses_by_step(completed, study.metric).items():
             before, after = np.array(list(losses.values())), full[list(losses)]
             if len(before) >= FEWEST and before.std() > 0:
-                slope = float(np.cov(before, after, bias=True)[0, 1] / before.var())
+                slope = max(float(np.cov(before, after, bias=True)[0, 1] / before.var()), 0.0)
                 slopes[step].append(slope)
                 noises[step].append(float(np.var(after - slope * before) / before.var()))
     return {
         step: Outlook(
             float(np.median(values)),
-            max(float(np.std(values)), LEAST) if len(values) > 1 else Outlook().spread,
-            max(float(np.mean(noises[step])), LEAST),
+            max(_scatter(values), LEAST) if len(values) > 1 else Outlook().spread,
+            max(float(np.median(noises[step])), LEAST),
         )
         for step, values in slopes.items()
     }
+
+
+def _scatter(values: Sequence[float]) -> float:
+    """The standard deviation of a normal distribution with the same median absolute deviation."""
+    return float(1.4826 * np.median(np.abs(np.array(values) - np.median(values))))
 
 
 def _counts(trial: Trial) -> bool:
@@ -127,6 +139,6 @@ def _extrapolate(
     residuals = y - outlook.slope * x
     noise = (residuals @ residuals + NOISE_DRAWS * outlook.noise * spread) / (len(x) + NOISE_DRAWS)
     precision = x @ x / noise + 1 / outlook.spread**2
-    slope = (x @ y / noise + outlook.slope / outlook.spread**2) / precision
+    slope = max(0.0, (x @ y / noise + outlook.slope / outlook.spread**2) / precision)
     variance = noise * (1 + 1 / len(x)) + at * at / precision
     return float(after.mean() + slope * at), float(variance)

@@ -137,7 +137,9 @@ class Learner:
     ) -> tuple[Candidates, Array, float]:
         """Candidates, how promising each is, and how far the past is trusted."""
         if len(told.losses) == 0:
-            return self._pool, self._blind_score(), float(self.prior is not None)
+            tried = self.encoding.points(self._units(study, tuple(TrialState)))
+            score = self._blind_score(tried, generator)
+            return self._pool, score, float(self.prior is not None)
         if self.prior is None and len(study.trials) < INITIAL:
             return self._pool, generator.random(len(self._pool.units)), 0.0
         candidates = self._candidates(told, generator)
@@ -168,13 +170,24 @@ class Learner:
             hypotheses += warm(self.prior.kernel, own)
         return Surrogate(hypotheses, Observations(places, losses, told.variances))
 
-    def _blind_score(self) -> Array:
-        """Before anything is measured: what the past expects most of, else the default."""
+    def _blind_score(self, tried: Array, generator: np.random.Generator) -> Array:
+        """Before anything is measured: what complements best, by the past, what is being tried."""
         places = self._pool.places
         if self.prior is None:
+            if len(tried):
+                return generator.random(len(places))
             default = self.encoding.points(self.encoding.units([self.encoding.space.default()]))
             return np.asarray(1 / (1 + ((places.points - default) ** 2).sum(1)))
-        return np.asarray(places.expectation.mean.max() - places.expectation.mean)
+        if not len(tried):
+            return np.asarray(places.expectation.mean.max() - places.expectation.mean)
+        reached = np.minimum(self._pool_scores, self.prior.scores(tried).min(0))
+        mean = reached @ self.prior.importance
+        return np.asarray(mean.max() - mean)
+
+    @cached_property
+    def _pool_scores(self) -> Array:
+        assert self.prior is not None
+        return self.prior.scores(self._pool.places.points)
 
     def _candidates(self, told: Outcomes, generator: np.random.Generator) -> Candidates:
         if self._allowed:

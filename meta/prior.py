@@ -83,6 +83,11 @@ class Prior:
         return {int(step): Outlook(*row) for step, *row in self.curves.tolist()}
 
     @property
+    def importance(self) -> Array:
+        """The share of each source in what is best for the new task on average."""
+        return np.asarray(self.kinship + (1 - self.kinship.sum()) / len(self.sources))
+
+    @property
     def owners(self) -> Indices:
         """The position among ``sources`` of each row of ``units``."""
         return np.searchsorted(self.starts, np.arange(len(self.units)), side="right") - 1
@@ -132,7 +137,9 @@ def fit_prior(
     """Fit the kernel, the common share and the weights; None if nothing was ever measured.
 
     ``related`` says how related each study is to the new one, in (0, 1]; the most related are
-    taken, at most ``MAX_SOURCES``, and of each an equal part of ``MAX_POINTS``.
+    taken, at most ``MAX_SOURCES``, and of each an equal part of ``MAX_POINTS``. Trials that were
+    stopped early count only where hardly any were not: the ranks of extrapolated losses mislead
+    more than they teach (benchmarks/asynchronous.py).
 
     A multi-task Gaussian process: E. V. Bonilla, K. M. A. Chai and C. K. I. Williams, Multi-task
     Gaussian Process Prediction (NIPS 2007), whose task covariance is here one number.
@@ -140,7 +147,7 @@ def fit_prior(
     kin = np.full(len(studies), STRANGER) if related is None else np.asarray(related)
     order = np.argsort(-kin, kind="stable")
     outlooks = learn_outlooks(studies)
-    results = ((row, outcomes(studies[row], outlooks)) for row in order)
+    results = ((row, outcomes(studies[row], outlooks).trusted()) for row in order)
     measured = ((row, item) for row, item in results if len(item.losses))
     told = list(islice(measured, MAX_SOURCES))
     if not told:

@@ -46,14 +46,13 @@ def _portfolio(
     prior: Prior, encoding: Encoding, points: int, names: Mapping[str, str]
 ) -> list[Recommendation]:
     scores, total = prior.scores(prior.points), len(prior.sources)
-    importance = prior.kinship + (1 - prior.kinship.sum()) / total
-    expected = scores @ importance
+    expected = scores @ prior.importance
     free = _worth_trying(prior, encoding)
     best = np.full(total, np.inf)
     given = np.zeros(total, int)
     chosen: list[Recommendation] = []
     while free.any() and len(chosen) < points - 1:
-        reached = np.minimum(scores, best) @ importance
+        reached = np.minimum(scores, best) @ prior.importance
         order = np.lexsort((expected, reached))  # where nothing lowers it, the best expected
         row = int(order[free[order]][0])
         helped = int((scores[row] < best).sum())

@@ -167,8 +167,20 @@ def test_before_any_result_pending_trials_are_not_proposed_again(warm: bool) -> 
     learner = Learner(CODE, past_prior() if warm else None)
     own = study([])
     for number in range(8):
-        own = own.with_trials((*own.trials, Trial(number, propose(learner, own))))
+        own = own.with_trials((*own.trials, Trial(number, propose(learner, own, seed=number))))
     assert len(set(keys(own))) == 8
+    if not warm:  # by chance all over the space
+        assert np.ptp(CODE.units([item.config for item in own.trials]), axis=0).min() > 0.5
+
+
+def test_before_any_result_what_runs_is_complemented() -> None:
+    """Half of the past tasks are best on one side, half on the other."""
+    configs = at_random(40, 0)
+    past = [evaluated(configs, bowl(x, 0.5, 0.5), name=str(x)) for x in (0.15, 0.2, 0.8, 0.85)]
+    learner = Learner(CODE, fit_prior(past, CODE))
+    first = propose(learner, study([]))
+    second = propose(learner, study([Trial(0, first)]))
+    assert abs(float(first["x"]) - float(second["x"])) > 0.3
 
 
 @pytest.mark.parametrize("warm", [True, False])
