@@ -174,11 +174,14 @@ def test_a_study_that_is_maximised_learns_from_one_that_is_minimised() -> None:
 
 
 def test_its_own_studies_are_not_announced(caplog: pytest.LogCaptureFixture) -> None:
+    verbosity = optuna.logging.get_verbosity()
     optuna.logging.enable_propagation()
+    optuna.logging.set_verbosity(optuna.logging.INFO)  # others may have asked for less
     try:
         with caplog.at_level(logging.INFO):
             run(MetaTPESampler(PAST, seed=0), 3)
     finally:
+        optuna.logging.set_verbosity(verbosity)
         optuna.logging.disable_propagation()
     assert len({record.message for record in caplog.records if "new study" in record.message}) == 1
 
