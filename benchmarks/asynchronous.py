@@ -25,13 +25,13 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import product
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import optuna
 import pandas as pd
 from asynchronous_tables import COUNTS, FRACTIONS, publish
-from transfer import SHARED, code_version, families, past_rows
+from transfer import SHARED, Run, code_version, families, past_rows
 from transfer_scores import CEILING, Array, distance
 from virtual_clock import Completed, Curve, Curves, Tuning, simulate
 
@@ -50,16 +50,6 @@ WORKERS = {"whole 1": 1, "whole 4": 4, "whole 8": 8, "asha": 4}
 """By protocol, in the order of their running."""
 
 Record = dict[str, Any]
-
-
-class Run(NamedTuple):
-    """One method on one task with one seed; the fields are those of ``transfer_scores.KEY``."""
-
-    protocol: str
-    method: str
-    family: str
-    task: str
-    seed: int
 
 
 @cache

@@ -1,6 +1,5 @@
 """The tables of the asynchronous benchmark, as Markdown and in results/asynchronous.json."""
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from transfer_scores import FLOOR, KEY, paired
+from transfer_tables import write
 
 RESULTS = Path(__file__).parent / "results" / "asynchronous.json"
 MEASURES = ("trials", "full", "repeated", "crowded", "gap", "first_gap", "ms")
@@ -43,7 +43,7 @@ def publish(runs: Mapping[Any, Record], past: Record) -> None:
         "past_under_asha": past,
     }
     tables = {"scores": list(score_records(frame)), "paired": list(paired_records(frame))}
-    write(about, tables)
+    write(RESULTS, about, tables)
     print(f"The past under ASHA: {past}")
     print("\n".join([*markdown_scores(tables["scores"]), *markdown_paired(tables["paired"])]))
 
@@ -92,16 +92,6 @@ def _logs(frame: pd.DataFrame, side: tuple[str, str]) -> list[pd.Series]:
     of = frame["r"].xs(side, level=KEY[:2], drop_level=False)
     values = np.log10(np.array(of.tolist()) + FLOOR)
     return [pd.Series(column, index=of.index) for column in values.T]
-
-
-def write(about: Record, tables: dict[str, list[Record]]) -> None:
-    """One record per line."""
-    parts = [f'  "{key}": {json.dumps(value)}' for key, value in about.items()]
-    for name, records in tables.items():
-        lines = ",\n    ".join(json.dumps(record) for record in records)
-        parts.append(f'  "{name}": [\n    {lines}\n  ]')
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text("{\n" + ",\n".join(parts) + "\n}\n")
 
 
 def markdown_scores(records: list[Record]) -> Iterator[str]:

@@ -47,19 +47,19 @@ def publish(runs: pd.DataFrame, versions: dict[str, list[str]]) -> None:
         "code": versions,
         "no_harm_margin": MARGIN,
     }
-    write(about, tables)
+    write(RESULTS, about, tables)
     for lines in (markdown_scores, markdown_paired, markdown_no_harm):
         print("\n".join(lines(tables)))
 
 
-def write(about: Record, tables: dict[str, list[Record]]) -> None:
+def write(path: Path, about: Record, tables: dict[str, list[Record]]) -> None:
     """One record per line."""
     parts = [f'  "{key}": {json.dumps(value)}' for key, value in about.items()]
     for name, records in tables.items():
         lines = ",\n    ".join(json.dumps(record) for record in records)
         parts.append(f'  "{name}": [\n    {lines}\n  ]')
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text("{\n" + ",\n".join(parts) + "\n}\n")
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("{\n" + ",\n".join(parts) + "\n}\n")
 
 
 def with_cold(frame: pd.DataFrame, protocol: str) -> pd.DataFrame:

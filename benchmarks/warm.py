@@ -51,7 +51,13 @@ def study(task: str, arm: str, seed: int, arguments: argparse.Namespace) -> Stud
         dataset = task.rsplit("-", 1)[0]
         words = ["run", task, "--seed", str(seed), "--trials", str(arguments.trials)]
         words += ["--data-dir", str(arguments.data_dir), "--out", str(directory), "--no-finalize"]
-        words += ["--quiet", "--tracking-uri", f"sqlite:///{BUILD / 'runs.db'}"]
+        words += [
+            "--address",
+            "local",
+            "--quiet",
+            "--tracking-uri",
+            f"sqlite:///{BUILD / 'runs.db'}",
+        ]
         past = ["--no-starter", "--history", history_without(dataset)]
         words += past if arm == "warm" else ["--baseline"]
         environment = {**os.environ, "TUNER_HOME": str(BUILD / "home")}
