@@ -5,10 +5,10 @@ columns repeat them for the eye. A study without trials has one row without a tr
 """
 
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from meta.study import Study, Trial
@@ -36,24 +36,21 @@ def write_archive(path: Path, studies: Sequence[Study]) -> None:
     """
     import pyarrow.parquet as parquet
 
-    temporary = ""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        with NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-            temporary = file.name
-            with parquet.ParquetWriter(
-                file, _schema(), compression="zstd", write_page_checksum=True
-            ) as writer:
-                for study in studies:
-                    writer.write_table(_table(study))
-        Path(temporary).replace(path)
+        with parquet.ParquetWriter(
+            temporary, _schema(), compression="zstd", write_page_checksum=True
+        ) as writer:
+            for study in studies:
+                writer.write_table(_table(study))
+        temporary.replace(path)
     except OSError as error:
         raise EnvironmentFault(
             f"{path}: cannot be written ({error.strerror or error}). Name a file in a folder that"
             " exists, has space, and is yours to write to."
         ) from None
     finally:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def read_archive(path: Path) -> list[Study]:

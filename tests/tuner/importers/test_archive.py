@@ -220,3 +220,10 @@ def test_a_small_file_that_holds_too_much_is_not_read(
     monkeypatch.setattr(archive, limit, 100)
     write_archive(path, [STUDY.with_trials(tuple(replace(TRIAL, id=n) for n in range(200)))])
     assert "x: more than" in damaged(path)
+
+
+def test_others_may_read_what_was_exported(tmp_path: Path) -> None:
+    path = tmp_path / "past.parquet"
+    write_archive(path, [])
+    (tmp_path / "plain").touch()
+    assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode
