@@ -43,7 +43,6 @@ class Past:
     """
 
     points: tuple[Recommendation, ...] = ()
-    studies: tuple[Study, ...] = ()
     sources: tuple[Source, ...] = ()
     refused: tuple[Refusal, ...] = ()
     unavailable: tuple[str, ...] = ()
@@ -105,7 +104,7 @@ def read_past(
     sources.sort(key=lambda source: -source.related)
     refused = (*found.refused, *sifted.refused)
     ahead = forecast(config.task, kept, config.budget.trials)
-    return Past(tuple(points), kept, tuple(sources), refused, tuple(unavailable), prior, ahead)
+    return Past(tuple(points), tuple(sources), refused, tuple(unavailable), prior, ahead)
 
 
 def _read_stores(config: StudyConfig, options: RunOptions) -> tuple[Sifted, list[str]]:
