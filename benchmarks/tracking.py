@@ -25,10 +25,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from bulk_store import SPACE
+from bulk_store import trials as made_trials
 
-from meta.space import Float, Int, SearchSpace
-from meta.study import Measurement, Metric, Study, Task, Trial, TrialState
+from meta.study import Measurement, Metric, Study, Task, Trial
 from tuner.events import Ended, Finished, Measured, Started
 from tuner.journal import Journal
 from tuner.tracking import read_studies
@@ -36,16 +36,7 @@ from tuner.tracking.projection import Projection
 from tuner.tracking.store import connect
 
 RESULTS = Path(__file__).parent / "results" / "tracking.json"
-STEPS = 10
 TRIALS_PER_LOOK = 8
-SPACE = SearchSpace(
-    {
-        "learning_rate": Float(0.01, 0.3, log=True),
-        "max_depth": Int(3, 10),
-        "n_estimators": Int(100, 1000),
-        "subsample": Float(0.5, 1.0),
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -61,33 +52,6 @@ class Cost:
         record()
         spent = time.process_time() - cpu, time.perf_counter() - wall
         return cls(*(1000 * seconds / trials for seconds in spent))
-
-
-def make_trials(count: int) -> list[Trial]:
-    rng = np.random.default_rng(0)
-    return [
-        Trial(
-            number,
-            {
-                "learning_rate": float(rng.uniform(0.01, 0.3)),
-                "max_depth": int(rng.integers(3, 11)),
-                "n_estimators": int(rng.integers(100, 1001)),
-                "subsample": float(rng.uniform(0.5, 1.0)),
-            },
-            TrialState.COMPLETED,
-            tuple(
-                Measurement(
-                    step,
-                    float(rng.uniform(0.6, 0.9)),
-                    0.02 * step,
-                    {name: float(rng.uniform()) for name in ("mae", "r2", "loss")},
-                    {"n_estimators": 30 * step},
-                )
-                for step in range(1, STEPS + 1)
-            ),
-        )
-        for number in range(count)
-    ]
 
 
 def append(journal: Journal, trial: Trial) -> None:
@@ -201,7 +165,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=40)
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
-    trials = make_trials(arguments.trials)
+    trials = list(made_trials(0, arguments.trials))
     costs: dict[str, list[Cost]] = {name: [] for name in METHODS}
     reading = []
     for repeat in range(arguments.repeats + 1):
