@@ -17,6 +17,7 @@ from tests.tuner.tracking.servers import closed_port
 from tuner.cli import main
 from tuner.config import RunOptions
 from tuner.config_reader import Override, load
+from tuner.home import default_tracking_uri
 from tuner.importers.archive import read_archive
 from tuner.past import read_past
 from tuner.tracking import read_studies
@@ -71,8 +72,9 @@ def test_a_warm_start_sees_what_was_imported_at_once(imported: Any) -> None:
     assert study["trials"] == {"completed": 5}
     config = load("task.yaml", [Override("warm_start.starter", "false")])
     past = read_past(config, RunOptions())
-    assert [kept.id for kept in past.studies] == [study["study"]]
-    assert [trial.value for trial in past.studies[0].trials] == [1 / n for n in range(1, 6)]
+    assert [(source.id, source.trials) for source in past.sources] == [(study["study"], 5)]
+    (read,) = read_studies(default_tracking_uri(), config.tracking.experiment).studies
+    assert [trial.value for trial in read.trials] == [1 / n for n in range(1, 6)]
     assert any(study["study"] in point.sources for point in past.points)
 
 
