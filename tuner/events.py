@@ -5,6 +5,7 @@ from typing import Any
 
 from meta.space import Config
 from meta.study import Measurement, Trial, TrialState
+from tuner.usage import Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,44 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
+class Allotted:
+    """A session took the study up: what each trial gets, and what the machines have.
+
+    ``gpu`` is the share asked for, ``gpus`` how many there are, ``gpu_bytes`` the memory of the
+    smallest; ``mps`` tells whether NVIDIA's MPS serves them, or why not (empty: nothing to share).
+    """
+
+    cpu: float
+    gpu: float | str
+    concurrency: int
+    gpus: float = 0.0
+    gpu_name: str = ""
+    gpu_bytes: int = 0
+    mps: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What a trial (None: the final fit) used since the last such event.
+
+    ``predicted_bytes`` is the peak of GPU memory that was expected; 0 where nothing could be.
+    """
+
+    trial: int | None
+    usage: Usage
+    predicted_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Requeued:
+    """A trial ran out of GPU memory and is to be run again, unchanged, with the share ``gpu``."""
+
+    trial: int
+    gpu: float
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The study is over; nothing follows but a final fit."""
 
@@ -53,7 +92,7 @@ class FinalFit:
     seconds: float = 0.0
 
 
-Event = Started | Measured | Ended | Finished | FinalFit
+Event = Started | Measured | Ended | Finished | FinalFit | Allotted | Used | Requeued
 
 
 KINDS: dict[str, type[Event]] = {
@@ -62,6 +101,9 @@ KINDS: dict[str, type[Event]] = {
     "ended": Ended,
     "finished": Finished,
     "tested": FinalFit,
+    "allotted": Allotted,
+    "used": Used,
+    "requeued": Requeued,
 }
 NAMES = {kind: name for name, kind in KINDS.items()}
 
@@ -77,6 +119,8 @@ def read_event(kind: str, body: dict[str, Any]) -> Event:
         body["measurement"] = Measurement.from_json(body["measurement"])
     elif kind == "ended":
         body["state"] = TrialState(body["state"])
+    elif kind == "used":
+        body["usage"] = Usage.from_json(body["usage"])
     return KINDS[kind](**body)
 
 

@@ -18,6 +18,7 @@ from zlib import crc32
 from meta.study import Metric, Study, Trial
 from tuner.errors import EnvironmentFault, RunDirectoryError
 from tuner.events import Event, FinalFit, Finished, fold, read_event, write_event
+from tuner.ledger import Ledger
 
 FORMAT_VERSION = 1
 FILE_NAME = "journal.db"
@@ -49,7 +50,7 @@ def _checksum(*fields: object) -> int:
 
 
 class Journal:
-    """The log of one study and the trials folded from it.
+    """The log of one study; the trials and the ledger folded from it.
 
     Open it with ``create`` or ``open``. Only the driver's thread appends; other threads and
     processes read the file with ``read_entries``.
@@ -63,6 +64,7 @@ class Journal:
         self.trials: dict[int, Trial] = {}
         self.finished: Finished | None = None
         self.tested: FinalFit | None = None
+        self.ledger = Ledger()
         self._study = study
         self._connection = _connect(path)
         self._last = path.with_name(LAST_FILE)
@@ -70,7 +72,7 @@ class Journal:
         self.last_seconds = 0.0
         self._sequence = 0
         for entry in entries:
-            self._apply(entry.event)
+            self._apply(entry.event, entry.elapsed_seconds)
             self._sequence = entry.sequence
             self.last_seconds = entry.elapsed_seconds
         self._opened = time.monotonic() - self.last_seconds
@@ -141,7 +143,7 @@ class Journal:
         with suppress(OSError):
             self._last.write_text(str(self._sequence))
         for event in events:
-            self._apply(event)
+            self._apply(event, elapsed)
             for listener in self._listeners:
                 listener(event)
 
@@ -157,8 +159,9 @@ class Journal:
         """Nothing: Ray pickles what refers to a journal, and nobody reads that pickle back."""
         return {}
 
-    def _apply(self, event: Event) -> None:
+    def _apply(self, event: Event, elapsed_seconds: float) -> None:
         fold(self.trials, event)
+        self.ledger.enter(event, elapsed_seconds)
         if isinstance(event, Finished):
             self.finished = event
         elif isinstance(event, FinalFit):

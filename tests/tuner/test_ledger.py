@@ -1,0 +1,113 @@
+"""What a study occupied: per GPU, whoever shares it, over interruptions."""
+
+from pathlib import Path
+
+import pytest
+
+from meta.study import TrialState
+from tests.tuner.studies import journal, trial
+from tuner.events import Allotted, Ended, Event, Finished, Requeued, Started, Used
+from tuner.journal import Journal
+from tuner.ledger import Ledger
+from tuner.usage import Usage
+
+HOUR = 3600.0
+GPU = Allotted(1.0, "auto", 2, gpus=1.0)
+
+
+def fold(*events: tuple[float, Event]) -> Ledger:
+    ledger = Ledger()
+    for hours, event in events:
+        ledger.enter(event, hours * HOUR)
+    return ledger
+
+
+def opens(trial: int | None, *gpus: str, seconds: float = 0.0) -> Used:
+    return Used(trial, Usage(seconds, gpu=0.5, gpus=gpus or ("a",)))
+
+
+def ends(trial: int, state: TrialState = TrialState.COMPLETED) -> Ended:
+    return Ended(trial, state)
+
+
+def test_trials_that_share_a_gpu_do_not_count_twice() -> None:
+    ledger = fold((0, GPU), (0, opens(0)), (1, opens(1)), (2, ends(0)), (3, ends(1)))
+    assert ledger.gpu_hours == pytest.approx(3)
+
+
+def test_two_gpus_count_twice_and_a_pause_not_at_all() -> None:
+    ledger = fold(
+        *((0, GPU), (0, opens(0, "a", "b")), (1, ends(0))),
+        *((5, opens(1, "a")), (6, ends(1))),
+    )
+    assert ledger.gpu_hours == pytest.approx(3)
+
+
+def test_a_share_held_across_the_end_of_others_counts_once() -> None:
+    ledger = fold(
+        *((0, GPU), (0.5, opens(1)), (1, opens(0)), (2, ends(0))),
+        *((3, opens(2)), (4, ends(2)), (6, ends(1))),
+    )
+    assert ledger.gpu_hours == pytest.approx(5.5)
+
+
+def test_time_that_runs_counts_at_once() -> None:
+    ledger = fold((0, GPU), (0, opens(0)), (0.5, opens(1)), (1, ends(0)))
+    assert ledger.gpu_seconds(3 * HOUR) == pytest.approx(3 * HOUR)
+
+
+@pytest.mark.parametrize("state", [TrialState.FAILED, TrialState.STOPPED, TrialState.DIVERGED])
+def test_trials_that_come_to_nothing_count(state: TrialState) -> None:
+    assert fold((0, GPU), (0, opens(0)), (2, ends(0, state))).gpu_hours == pytest.approx(2)
+
+
+def test_what_ran_out_of_memory_counts_until_then_and_again() -> None:
+    ledger = fold(
+        *((0, GPU), (0, opens(0)), (1, Requeued(0, 1.0))),
+        *((2, opens(0)), (3, ends(0))),
+    )
+    assert ledger.gpu_hours == pytest.approx(2)
+    assert [again.gpu for again in ledger.requeued[0]] == [1.0]
+
+
+def test_the_final_fit_counts() -> None:
+    ledger = fold(
+        *((0, GPU), (0, opens(0)), (1, ends(0)), (1, Finished("done", 1.0))),
+        (3, opens(None, seconds=2 * HOUR)),
+    )
+    assert ledger.gpu_hours == pytest.approx(3)
+
+
+def test_after_a_kill_what_ran_counts_until_the_last_sign_of_life() -> None:
+    ledger = fold(
+        *((0, GPU), (0, opens(0)), (1, Used(0, Usage(HOUR)))),
+        *((1, GPU), (1, opens(0)), (2, ends(0))),
+    )
+    assert ledger.gpu_hours == pytest.approx(2)
+
+
+def test_the_overhead_is_the_share_in_which_nothing_trained() -> None:
+    cpu = Allotted(1.0, 0.0, 2)
+    trials = [(h, Used(id, Usage(HOUR, cpu=1.0))) for id, h in enumerate((2, 2, 4))]
+    ledger = fold((0, cpu), *trials, (4, Finished("done")), (9, Used(None, Usage(HOUR))))
+    assert ledger.overhead == pytest.approx(1 - 3 / 8)
+    on_gpu = fold((0, GPU), (1, opens(0)), (4, Used(0, Usage(3 * HOUR))), (4, ends(0)))
+    assert on_gpu.overhead == pytest.approx(1 / 4)
+
+
+def test_an_old_journal_has_the_hours_it_ended_with_and_no_overhead() -> None:
+    ledger = fold((0, Started(0, {}, "", 0)), (1, ends(0)), (1, Finished("done", 0.75)))
+    assert (ledger.gpu_hours, ledger.overhead) == (0.75, None)
+
+
+def test_the_ledger_survives_in_the_journal(tmp_path: Path) -> None:
+    log = journal(tmp_path, trial(0, TrialState.RUNNING))
+    usage = Usage(0.5, 3, 1.0, 0.4, 10, 0.5, ("a",), 20, 80.0, 30.0, 100.0, True)
+    log.append(GPU, Used(0, usage, 25), Requeued(0, 1.0, "too small"))
+    log.close()
+    again = Journal.open(tmp_path).ledger
+    assert again.trials == {0: usage}
+    assert again.predicted_bytes == {0: 25}
+    assert again.requeued == {0: [Requeued(0, 1.0, "too small")]}
+    assert again.sessions == [GPU]
+    assert again.to_json()["requeued"] == 1
