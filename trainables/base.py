@@ -11,12 +11,14 @@ Config = Mapping[str, Any]
 class Context(Protocol):
     """What a trainable is given besides its configuration.
 
-    ``data`` is what the trainable's ``load`` returned, shared by all trials and read-only.
+    ``data`` is the ``payload`` that the trainable's ``load`` returned, shared by all trials and
+    read-only; the test part is not in it.
     ``seed`` governs every random number. ``device`` is ``cpu`` or ``cuda``; ``threads`` the
     number of CPU threads to use. A trial has at most ``max_steps`` steps.
 
-    ``final`` is True in the one training after the search: fit on training and validation data,
-    report on the test data, and choose nothing by what is reported.
+    ``final`` is True in the trainings after the search: fit on training and validation data, report
+    on ``held_out``, which ``load`` returned beside the payload, choose nothing by what is reported,
+    and hand the model to ``keep``. In a trial ``held_out`` is None: no trial sees the test part.
     """
 
     model: str
@@ -26,6 +28,7 @@ class Context(Protocol):
     threads: int
     max_steps: int
     final: bool
+    held_out: Any
 
     def report(
         self,
@@ -44,12 +47,21 @@ class Context(Protocol):
     def restore(self) -> Path | None:
         """The folder of the last kept checkpoint of this trial, or None."""
 
+    def keep(self, write: Callable[[Path], None]) -> None:
+        """Keep the trained model, after the last report of a final training and only there.
+
+        ``write`` is given an empty folder for the weights, as safetensors or in the booster's own
+        format, and for a small JSON file with what ``predictor`` needs to load them; no pickle.
+        """
+
 
 @dataclass(frozen=True)
 class Data:
-    """What a trainable's ``load`` returns: the shared object and what history records of it.
+    """What a trainable's ``load`` returns: the data of its trials, and what history records of it.
 
-    ``payload`` reaches the trainable as ``context.data``; ``fingerprint`` names data and split;
+    ``payload`` reaches every training as ``context.data`` and holds the training and validation
+    parts; ``held_out`` is the test part, which only the final trainings get, as
+    ``context.held_out``: it lies in no array of the payload. ``fingerprint`` names data and split;
     ``features`` are the meta-features of the data set (name → number, best on scales where a
     difference of 1 is a large one), by which related studies are found; ``rows`` counts per split.
     """
@@ -58,6 +70,7 @@ class Data:
     fingerprint: str
     features: dict[str, float]
     rows: dict[str, int]
+    held_out: Any = None
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from trainables.base import Config, Context, Data, DataError, DataRequest, DataU
 
 @dataclass
 class PrintingContext:
-    """Prints each report as a line and keeps no checkpoints."""
+    """Prints each report as a line and keeps neither checkpoints nor models."""
 
     model: str
     data: Any
@@ -22,6 +22,7 @@ class PrintingContext:
     device: str
     threads: int
     final: bool
+    held_out: Any
     max_steps: int = 10
     began: float = field(default_factory=time.perf_counter)
 
@@ -44,6 +45,9 @@ class PrintingContext:
         """Nothing was kept."""
         return None
 
+    def keep(self, write: Callable[[Path], None]) -> None:
+        """Keep nothing."""
+
 
 def main(
     train: Callable[[Config, Context], None],
@@ -61,7 +65,13 @@ def main(
     except DataError as error:
         parser.exit(3 if isinstance(error, DataUnavailable) else 2, f"error: {error}\n")
     context = PrintingContext(
-        args.model, data.payload, args.seed, args.device, args.threads, args.final
+        model=args.model,
+        data=data.payload,
+        seed=args.seed,
+        device=args.device,
+        threads=args.threads,
+        final=args.final,
+        held_out=data.held_out if args.final else None,
     )
     train(dict(args.set), context)
 

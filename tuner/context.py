@@ -54,6 +54,17 @@ class TrialSetting:
     code: Path | None = None
 
 
+@dataclass(frozen=True)
+class FinalPart:
+    """What a final training gets and no trial: the test part, and the folder to make for the model.
+
+    Without a ``folder`` the model is not kept.
+    """
+
+    held_out: object
+    folder: Path | None = None
+
+
 class TrialContext:
     """The ``trainables.base.Context`` of one trial; ``send`` takes its batches and may not return.
 
@@ -68,7 +79,7 @@ class TrialContext:
         seed: int,
         data: object,
         send: Callable[[Batch], None],
-        final: bool = False,
+        final: FinalPart | None = None,
     ) -> None:
         self.model = setting.model
         self.data = data
@@ -76,7 +87,9 @@ class TrialContext:
         self.device = setting.device
         self.threads = setting.threads
         self.max_steps = setting.max_steps
-        self.final = final
+        self.final = final is not None
+        self.held_out = final.held_out if final else None
+        self._final = final
         self._setting = setting
         self._send = send
         self._kept = setting.checkpoints / str(trial)
@@ -140,6 +153,14 @@ class TrialContext:
             self._began = time.monotonic() - float(progress["seconds"])
             return folder
         return None
+
+    def keep(self, write: Callable[[Path], None]) -> None:
+        """See ``trainables.base.Context``; raises ``RuntimeError`` in a trial."""
+        if self._final is None:
+            raise RuntimeError("keep: a trial keeps no model; ask context.final")
+        if self._final.folder is not None:
+            self._final.folder.mkdir(parents=True)
+            write(self._final.folder)
 
     def _check(self, step: int, value: float) -> None:
         problem = self._setting.metric.problem(value)

@@ -115,7 +115,7 @@ def _carry_on(journal: Journal, config: StudyConfig, options: RunOptions, data: 
         with _status(directory):
             untested = journal.study.best is not None and journal.tested is None
             if journal.finished is None or (options.finalize and untested):
-                _work(journal, config, options, data.payload)
+                _work(journal, config, options, data)
             if journal.study.best is None:
                 raise NoTrialCompleted(*_why_none_completed(journal.study))
             assert journal.finished is not None
@@ -136,10 +136,10 @@ def _carry_on(journal: Journal, config: StudyConfig, options: RunOptions, data: 
     )
 
 
-def _work(journal: Journal, config: StudyConfig, options: RunOptions, payload: object) -> None:
+def _work(journal: Journal, config: StudyConfig, options: RunOptions, data: Data) -> None:
     if not options.quiet:
         announce(f"Ray: {options.address}")
-    with session(journal, config, options.address, payload) as at_work:
+    with session(journal, config, options.address, data.payload) as at_work:
         from tuner.finalize import final_fit
         from tuner.trials import run_trials
 
@@ -148,7 +148,7 @@ def _work(journal: Journal, config: StudyConfig, options: RunOptions, payload: o
                 run_trials(at_work)
         best = journal.study.best
         if best is not None and options.finalize:
-            journal.append(final_fit(at_work, best))
+            journal.append(final_fit(at_work, best, data.held_out))
 
 
 def _why_none_completed(study: Study) -> list[str]:

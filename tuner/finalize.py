@@ -17,8 +17,8 @@ from tuner.worker import run_final_fit
 POLL_SECONDS = 0.2
 
 
-def final_fit(session: Session, best: Trial) -> FinalFit:
-    """Train what ``best`` recommends in a worker and measure it on the test data.
+def final_fit(session: Session, best: Trial, held_out: object) -> FinalFit:
+    """Train what ``best`` recommends in a worker and measure it on ``held_out``, the test data.
 
     Raises ``NoTrialCompleted`` if this training fails, which the search's did not, and
     ``Interrupted`` after a signal.
@@ -27,7 +27,8 @@ def final_fit(session: Session, best: Trial) -> FinalFit:
     task = ray.remote(run_final_fit).options(
         num_cpus=allotment.cpu, num_gpus=allotment.gpu, max_retries=0
     )
-    fitting = task.remote(setting, session.data, best.recommended, session.config.seed)
+    test = ray.put(held_out)
+    fitting = task.remote(setting, session.data, test, best.recommended, session.config.seed)
     while not ray.wait([fitting], timeout=POLL_SECONDS)[0]:
         session.heed_signals()
     try:

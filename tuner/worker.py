@@ -16,7 +16,7 @@ import ray.tune
 
 from meta.space import Config
 from tuner import context
-from tuner.context import Batch, TrialContext, TrialSetting
+from tuner.context import Batch, FinalPart, TrialContext, TrialSetting
 
 FINAL_FIT = "final"
 
@@ -47,10 +47,15 @@ def run_trial(setting: TrialSetting, data: "ray.ObjectRef[Any]", config: dict[st
     context.run(setting, trial, config["params"])
 
 
-def run_final_fit(setting: TrialSetting, data: object, config: Config, seed: int) -> list[Batch]:
-    """Train once more for the test, and return all that was reported; Ray resolves ``data``."""
+def run_final_fit(
+    setting: TrialSetting, data: object, held_out: object, config: Config, seed: int
+) -> list[Batch]:
+    """Train once more for the test, and return all that was reported.
+
+    Ray resolves ``data`` and ``held_out``.
+    """
     _prepare(setting, seed)
     batches: list[Batch] = []
-    trial = TrialContext(setting, FINAL_FIT, seed, data, batches.append, final=True)
+    trial = TrialContext(setting, FINAL_FIT, seed, data, batches.append, FinalPart(held_out))
     context.run(setting, trial, config)
     return batches

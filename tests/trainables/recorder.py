@@ -26,7 +26,9 @@ class Recorder:
     threads: int = 1
     max_steps: int = 10
     final: bool = False
+    held_out: Any = None
     folder: Path | None = None
+    model_folder: Path | None = None
     reports: list[Report] = field(default_factory=list)
 
     def report(
@@ -46,6 +48,12 @@ class Recorder:
 
     def restore(self) -> Path | None:
         return self.folder if self.folder and self.folder.is_dir() else None
+
+    def keep(self, write: Callable[[Path], None]) -> None:
+        assert self.final, "a trial kept a model"
+        if self.model_folder:
+            self.model_folder.mkdir()
+            write(self.model_folder)
 
     @property
     def values(self) -> list[Any]:

@@ -10,7 +10,7 @@ import xgboost
 from tests.trainables.recorder import Recorder
 from trainables import tabular
 from trainables.base import DataRequest
-from trainables.data.tabular import TabularData
+from trainables.data.tabular import HeldOut, TabularData
 from trainables.metrics import METRICS, measure
 
 MODELS = ["xgboost", "lightgbm"]
@@ -33,9 +33,15 @@ def data() -> TabularData:
         y=y,
         train=rows[:2_000],
         validation=rows[2_000:2_500],
-        test=rows[2_500:],
         fingerprint="small",
     )
+
+
+@pytest.fixture(scope="module")
+def held_out() -> HeldOut:
+    """A test part for that task."""
+    rows = tabular.load(DataRequest("adult", 0, synthetic=True)).held_out
+    return HeldOut(rows.x[:500].copy(), rows.y[:500])
 
 
 @pytest.fixture(params=MODELS)
@@ -50,9 +56,9 @@ def run(data: TabularData, model: str, config: dict[str, Any], **context: Any) -
 
 
 def fit_anew(data: TabularData, model: str, config: dict[str, Any], rows: Any, at: Any) -> Any:
-    """What the library's own one-call training predicts, on matrices of its own."""
-    x = np.where(np.isnan(data.x) & data.categorical, CODES, data.x)
-    x, valid, y, rounds = x[rows], x[at], data.y[rows], config["n_estimators"]
+    """What the library's own one-call training on ``rows`` predicts for the table ``at``."""
+    x, valid = (np.where(np.isnan(x) & data.categorical, CODES, x) for x in (data.x[rows], at))
+    y, rounds = data.y[rows], config["n_estimators"]
     if model == "xgboost":
         types = ["c" if categorical else "q" for categorical in data.categorical]
         common = {"feature_types": types, "enable_categorical": True}
@@ -99,7 +105,7 @@ def test_the_curve_at_each_step_is_that_of_a_separate_fit_with_so_many_rounds(
     ]  # fmt: skip
     for report in reports[::4] + reports[-1:]:
         short = {**config, "n_estimators": int(report.metrics["rounds"])}
-        prediction = fit_anew(data, model, short, data.train, data.validation)
+        prediction = fit_anew(data, model, short, data.train, data.x[data.validation])
         curve = METRICS["binary"]["rmse"](truth, prediction)
         assert report.metrics["curve"] == pytest.approx(curve, rel=1e-6)
 
@@ -111,7 +117,7 @@ def test_the_value_is_that_of_a_separate_fit_with_the_recommended_rounds(
     last = run(data, model, config).reports[-1]
     recommended = {**config, **last.config}
     assert recommended["n_estimators"] < config["n_estimators"]
-    prediction = fit_anew(data, model, recommended, data.train, data.validation)
+    prediction = fit_anew(data, model, recommended, data.train, data.x[data.validation])
     measured = measure("binary", data.y[data.validation].astype(float), prediction.astype(float))
     assert last.value == pytest.approx(measured["rmse"], rel=1e-6)
     for name, value in measured.items():
@@ -245,23 +251,24 @@ def test_matrices_are_built_once_and_anew_for_other_bins(data: TabularData, mode
     assert tabular._matrices.cache_info().misses == 3
 
 
-def test_no_trial_before_the_final_one_sees_a_test_row(data: TabularData, model: str) -> None:
-    x, y = data.x.copy(), data.y.copy()
-    x[data.test], y[data.test] = np.where(data.categorical, 0, 1e30), 1 - y[data.test]
-    poisoned = replace(data, x=x, y=y, fingerprint="poisoned")
-    honest, blind = (run(one, model, SAMPLED) for one in (data, poisoned))
-    assert honest.reports == blind.reports
-    tested = [run(one, model, SAMPLED, final=True).values for one in (data, poisoned)]
-    assert tested[1] != tested[0]
+def test_a_trial_needs_no_test_rows_and_a_final_training_measures_on_those_it_is_given(
+    data: TabularData, held_out: HeldOut, model: str
+) -> None:
+    assert len(run(data, model, SAMPLED).values) == 10
+    poisoned = HeldOut(held_out.x, 1 - held_out.y)
+    tested = [
+        run(data, model, SAMPLED, final=True, held_out=rows).values for rows in (held_out, poisoned)
+    ]
+    assert tested[1] > tested[0]
 
 
 def test_the_final_training_fits_all_but_the_test_rows_and_reports_their_last_value_once(
-    data: TabularData, model: str
+    data: TabularData, held_out: HeldOut, model: str
 ) -> None:
-    (report,) = run(data, model, WHOLE, final=True).reports
+    (report,) = run(data, model, WHOLE, final=True, held_out=held_out).reports
     rows = np.concatenate([data.train, data.validation])
-    prediction = fit_anew(data, model, WHOLE, rows, data.test).astype(float)
-    measured = measure("binary", data.y[data.test].astype(float), prediction)
+    prediction = fit_anew(data, model, WHOLE, rows, held_out.x).astype(float)
+    measured = measure("binary", held_out.y.astype(float), prediction)
     assert report.step == 10
     assert report.value == pytest.approx(measured["rmse"], rel=1e-6)
     assert report.metrics["auc"] == pytest.approx(measured["auc"], rel=1e-5)

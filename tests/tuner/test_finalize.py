@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -10,7 +9,7 @@ from meta.space import Config
 from meta.study import Measurement, Metric, Task, Trial, TrialState
 from tests.tuner.studies import METRIC, SPACE, journal
 from trainables import tabular
-from trainables.base import DataRequest
+from trainables.base import Data, DataRequest
 from tuner.config import Resources, StudyConfig
 from tuner.errors import NoTrialCompleted
 from tuner.events import FinalFit
@@ -20,15 +19,16 @@ from tuner.session import session
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_cluster")]
 
 TOY = StudyConfig(Task("toy", "curve"), "toy", METRIC, SPACE, resources=Resources(gpu=0))
+NONE = Data(None, "", {}, {})
 TREES = {"learning_rate": 0.1, "max_depth": 3, "n_estimators": 800, "subsample": 1.0}
 
 
-def fit(folder: Path, config: StudyConfig, best: Config, payload: Any = None) -> FinalFit:
+def fit(folder: Path, config: StudyConfig, best: Config, data: Data = NONE) -> FinalFit:
     """The final fit of a trial that was best with ``n_estimators`` cut to 100."""
     cut: Config = {"n_estimators": 100} if "n_estimators" in best else {}
     trial = Trial(0, best, TrialState.COMPLETED, (Measurement(9, 0.5, 1.0, {}, cut),))
-    with session(journal(folder), config, "local", payload) as at_work:
-        return final_fit(at_work, trial)
+    with session(journal(folder), config, "local", data.payload) as at_work:
+        return final_fit(at_work, trial, data.held_out)
 
 
 def test_the_last_value_counts_and_no_rung_interrupts(tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_a_final_fit_that_fails_says_why(tmp_path: Path, mode: str, reason: str)
 
 
 def test_it_trains_what_was_recommended_and_measures_on_the_test_rows(tmp_path: Path) -> None:
-    data = tabular.load(DataRequest("diabetes", 0)).payload
+    data = tabular.load(DataRequest("diabetes", 0))
     config = replace(
         TOY, task=Task("diabetes", "xgboost"), trainable="tabular", metric=Metric("rmse", "min")
     )
@@ -52,5 +52,5 @@ def test_it_trains_what_was_recommended_and_measures_on_the_test_rows(tmp_path: 
     assert tested.config == {**TREES, "n_estimators": 100}
     assert tested.metrics["rounds"] == 100
     assert tested.metrics["rmse"] == tested.value
-    truth = data.y[data.test]
+    truth = data.held_out.y
     assert 0.5 * truth.std() < tested.value < 1.2 * truth.std()

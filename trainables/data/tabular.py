@@ -23,8 +23,8 @@ class TabularData:
     """One data set, split and ready to be shared; arrays only, equal if the fingerprints are.
 
     ``x`` is (rows, columns) with NaN for missing and codes for categories, ``y`` (rows,) the target
-    (0 or 1 if ``kind`` is ``binary``, a number if it is ``regression``); ``train``, ``validation``
-    and ``test`` are row numbers. ``metric`` is what a trial reports.
+    (0 or 1 if ``kind`` is ``binary``, a number if it is ``regression``); ``train`` and
+    ``validation`` are row numbers. ``metric`` is what a trial reports.
     """
 
     kind: str = field(compare=False)
@@ -35,8 +35,15 @@ class TabularData:
     y: Float32 = field(compare=False)
     train: Rows = field(compare=False)
     validation: Rows = field(compare=False)
-    test: Rows = field(compare=False)
     fingerprint: str
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The rows and targets of the test part, which are in no array of ``TabularData``."""
+
+    x: Float32
+    y: Float32
 
 
 def load(request: DataRequest) -> Data:
@@ -47,21 +54,22 @@ def load(request: DataRequest) -> Data:
     metric = _metric(request, source)
     table = synthesize(source, request.seed) if request.synthetic else source.read(request)
     parts = train, validation, test = _split(request, source, table)
+    seen = np.sort(np.concatenate([train, validation]))
     data = TabularData(
         kind=source.kind,
         metric=metric,
         columns=tuple(table.columns),
         categorical=np.array([categories > 0 for categories in table.columns.values()]),
-        x=table.x,
-        y=table.y,
-        train=train,
-        validation=validation,
-        test=test,
+        x=table.x[seen],
+        y=table.y[seen],
+        train=np.searchsorted(seen, train),
+        validation=np.searchsorted(seen, validation),
         fingerprint=_fingerprint(request, table, parts),
     )
     rows = {name: len(part) for name, part in zip(PARTS, parts, strict=True)}
     features = describe(table.x[train], table.y[train], data.categorical, source.kind)
-    return Data(data, data.fingerprint, features, rows)
+    held_out = HeldOut(table.x[test], table.y[test])
+    return Data(data, data.fingerprint, features, rows, held_out)
 
 
 def locate(request: DataRequest) -> str:

@@ -10,9 +10,10 @@ import pytest
 
 from trainables.base import Data, DataError, DataRequest
 from trainables.data.features import describe
-from trainables.data.sources import SOURCES
+from trainables.data.fetch import files
+from trainables.data.sources import ADULT, SOURCES
 from trainables.data.split import groups
-from trainables.data.tabular import PARTS, load
+from trainables.data.tabular import load
 
 ROOT = Path(__file__).parents[3]
 
@@ -26,7 +27,7 @@ def test_real_data_are_split_70_15_15_with_the_classes_in_proportion(adult: Data
     data = adult.payload
     assert adult.rows == {"train": 34_190, "validation": 7_325, "test": 7_327}
     assert sum(adult.rows.values()) == 48_842
-    shares = [data.y[getattr(data, part)].mean() for part in PARTS]
+    shares = [data.y[data.train].mean(), data.y[data.validation].mean(), adult.held_out.y.mean()]
     assert shares == pytest.approx([data.y.mean()] * 3, abs=1e-3)
 
 
@@ -35,19 +36,36 @@ def test_real_data_are_split_70_15_15_with_the_classes_in_proportion(adult: Data
 def test_no_row_of_real_data_has_its_twin_on_another_side(
     name: str, seed: int, shared_dir: Path
 ) -> None:
-    data = load(DataRequest(name, seed, directory=shared_dir / "data")).payload
-    group = groups(data.x)
-    train, validation, test = (set(group[getattr(data, part)]) for part in PARTS)
+    loaded = load(DataRequest(name, seed, directory=shared_dir / "data"))
+    data = loaded.payload
+    group = groups(np.concatenate([data.x, loaded.held_out.x]))
+    train, validation = set(group[data.train]), set(group[data.validation])
+    test = set(group[len(data.x) :])
     assert group.max() + 1 < len(group)
     assert not train & validation
     assert not train & test
     assert not validation & test
 
 
+@pytest.mark.parametrize("name", SOURCES)
+def test_no_array_that_trials_share_holds_a_test_row(name: str) -> None:
+    loaded = load(DataRequest(name, 0, synthetic=True))
+    data, rows = loaded.payload, loaded.rows
+    used = np.sort(np.concatenate([data.train, data.validation]))
+    np.testing.assert_array_equal(used, np.arange(len(data.x)))
+    assert len(data.x) == len(data.y) == rows["train"] + rows["validation"]
+    assert len(loaded.held_out.x) == len(loaded.held_out.y) == rows["test"]
+    bytes_of = {row.tobytes() for row in data.x}
+    assert not any(row.tobytes() in bytes_of for row in loaded.held_out.x)
+
+
 def test_the_official_split_tests_on_the_published_rows(shared_dir: Path) -> None:
-    loaded = load(DataRequest("adult", 0, "official", directory=shared_dir / "data"))
+    request = DataRequest("adult", 0, "official", directory=shared_dir / "data")
+    loaded = load(request)
     data = loaded.payload
-    np.testing.assert_array_equal(data.test, np.arange(32_561, 48_842))
+    lines = files(ADULT, request)["adult.test"].read_text().splitlines()[1:]
+    ages = [int(line.partition(",")[0]) for line in lines if line]
+    np.testing.assert_array_equal(loaded.held_out.x[:, 0], ages)
     assert loaded.rows["train"] + loaded.rows["validation"] == 32_561
     assert loaded.rows["train"] == pytest.approx(0.85 * 32_561, abs=2)
     group = groups(data.x)
@@ -125,7 +143,7 @@ def test_the_arrays_of_the_payload_are_shared_and_not_copied() -> None:
     buffers: list[pickle.PickleBuffer] = []
     small = pickle.dumps(data, protocol=5, buffer_callback=buffers.append)
     arrays = [field for field in fields(data) if isinstance(getattr(data, field.name), np.ndarray)]
-    assert len(buffers) == len(arrays) == 6
+    assert len(buffers) == len(arrays) == 5
     assert len(small) < 3_000
 
 
@@ -134,11 +152,12 @@ def test_synthetic_data_have_the_shape_and_kinds_of_the_real_ones(name: str) -> 
     source = SOURCES[name]
     loaded = load(DataRequest(name, 0, synthetic=True))
     data = loaded.payload
-    assert data.x.shape == (source.rows, len(source.columns))
+    x = np.concatenate([data.x, loaded.held_out.x])
+    assert x.shape == (source.rows, len(source.columns))
     assert loaded.fingerprint.startswith("synthetic-")
-    assert np.isnan(data.x).mean() == pytest.approx(source.missing, abs=1e-3)
+    assert np.isnan(x).mean() == pytest.approx(source.missing, abs=1e-3)
     assert set(data.y) == {0, 1} if source.kind == "binary" else len(set(data.y)) > 100
-    for column, categories in zip(data.x.T, source.columns.values(), strict=True):
+    for column, categories in zip(x.T, source.columns.values(), strict=True):
         if categories:
             assert set(column[~np.isnan(column)]) == set(range(categories))
 
