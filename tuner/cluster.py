@@ -7,7 +7,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 
+from tuner import exposure
 from tuner.errors import EnvironmentFault
+from tuner.progress import announce
 from tuner.resources import Node
 
 ENVIRONMENT = {
@@ -57,7 +59,7 @@ def _start(address: str) -> None:
     target = os.environ.get("RAY_ADDRESS", "local") if address == "auto" else address
     _knock(target)
     try:
-        ray.init(
+        joined = ray.init(
             address=target,
             include_dashboard=False if target == "local" else None,
             log_to_driver=False,
@@ -65,6 +67,8 @@ def _start(address: str) -> None:
         )
     except Exception as error:
         raise EnvironmentFault(_explain(target, error)) from None
+    if target != "local" and (said := exposure.warning(target, joined.dashboard_url)):
+        announce(said)
 
 
 def _knock(target: str) -> None:

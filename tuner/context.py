@@ -19,6 +19,7 @@ from typing import Any
 import trainables
 from meta.space import Config
 from meta.study import Measurement, Metric, TrialState
+from tuner.home import redact
 
 FLUSH_SECONDS = 1.0
 TRACE_LINES = 20
@@ -209,4 +210,4 @@ def _reason(error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno}: {frames[-1].line})"
     trace = "".join(traceback.format_exception(error)).splitlines()[-TRACE_LINES:]
-    return "\n".join([f"{type(error).__name__}: {error}{place}", *trace])
+    return redact("\n".join([f"{type(error).__name__}: {error}{place}", *trace]))

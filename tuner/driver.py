@@ -14,7 +14,7 @@ from trainables.base import Data, DataError, DataRequest, DataUnavailable
 from tuner import __version__, code
 from tuner.config import RunOptions, StudyConfig
 from tuner.errors import EnvironmentFault, NoTrialCompleted, TunerError, UsageError
-from tuner.home import default_tracking_uri, home
+from tuner.home import default_tracking_uri, home, redact, redacted, with_password
 from tuner.journal import Journal
 from tuner.past import Past, read_past
 from tuner.priors import save_prior
@@ -97,10 +97,10 @@ def _load(config: StudyConfig, data_dir: Path | None) -> Data:
 
 def _header(config: StudyConfig, options: RunOptions, past: Past) -> dict[str, Any]:
     return {
-        "config": config.to_json(),
+        "config": redacted(config.to_json()),
         "data_dir": options.data_dir and str(options.data_dir.absolute()),
-        "past": past.to_json(),
-        "command": options.command or f"tuner run {config.task.id} --seed {config.seed}",
+        "past": redacted(past.to_json()),
+        "command": redact(options.command or f"tuner run {config.task.id} --seed {config.seed}"),
         "versions": {"warmtune": __version__, **{name: version(name) for name in PACKAGES}},
     }
 
@@ -108,7 +108,7 @@ def _header(config: StudyConfig, options: RunOptions, past: Past) -> dict[str, A
 def _carry_on(journal: Journal, config: StudyConfig, options: RunOptions, data: Data) -> Report:
     """Do what is left of a study: its trials, then the final fit."""
     directory = journal.path.parent
-    uri = config.tracking.uri or default_tracking_uri()
+    uri = with_password(config.tracking.uri or default_tracking_uri())
     projector = Projector(directory, uri, config.tracking.experiment)
     projector.start()
     try:
@@ -168,6 +168,6 @@ def _status(directory: Path) -> Iterator[None]:
     try:
         yield
     except TunerError as error:
-        write_status(directory, state="ended", exit_code=error.exit_code, error=str(error))
+        write_status(directory, state="ended", exit_code=error.exit_code, error=redact(str(error)))
         raise
     write_status(directory, state="ended", exit_code=0)

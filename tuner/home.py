@@ -3,10 +3,17 @@
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 from tuner.errors import UsageError
 
 SQLITE = "sqlite:///"
+SHORTEST_SECRET = 8
+"""A value of fewer characters is hidden in no text: it would be found in ordinary words."""
+_SECRET = "(?:TOKEN|KEY|SECRET|PASSWORD)"
+SECRET_NAME = re.compile(rf"{_SECRET}(?!.*(?:PATH|FILE|DIR|MODE)$)")
+SHELL_VARIABLE = re.compile(rf"\b([A-Z0-9_]*{_SECRET}[A-Z0-9_]*=)[^\s\"'&]+")
+QUERY_FIELD = re.compile(rf"(?i:([?&][\w-]*{_SECRET}[\w-]*=)[^\s\"'&#]+)")
 
 
 def home() -> Path:
@@ -51,7 +58,41 @@ def tracking_uri(text: str) -> str:
     return f"{SQLITE}{Path(text.removeprefix(SQLITE)).absolute()}"
 
 
-def redact(uri: str) -> str:
-    """The address without its password (``user:***@``) or token (``***@``)."""
-    uri = re.sub(r"//([^:/?#@\s\"']*):[^/?#\s\"']*@", r"//\1:***@", uri)
-    return re.sub(r"//[^:/?#@]+@", "//***@", uri)
+def with_password(uri: str) -> str:
+    """The address of a store as it was given, of one that ``redact`` has gone over.
+
+    Only the environment still has the password: raises ``UsageError`` if it has not.
+    """
+    if "***@" not in uri:
+        return uri
+    given = os.environ.get("MLFLOW_TRACKING_URI", "")
+    if redact(given) != uri:
+        raise UsageError(
+            f"{uri}: the password of the MLflow server is kept nowhere. Set MLFLOW_TRACKING_URI to"
+            " the address with it."
+        )
+    return given
+
+
+def redact(text: str) -> str:
+    """The text without what nobody else may read.
+
+    That is the passwords (``user:***@``) and tokens (``***@``) of addresses, the values of query
+    fields and shell variables with a secret's name, and the values that such variables have here.
+    """
+    text = re.sub(r"//([^:/?#@\s\"']*):[^/?#\s\"']*@", r"//\1:***@", text)
+    text = re.sub(r"//[^:/?#@\s\"']+@", "//***@", text)
+    text = QUERY_FIELD.sub(r"\1***", SHELL_VARIABLE.sub(r"\1***", text))
+    for name, value in os.environ.items():
+        if SECRET_NAME.search(name) and len(value) >= SHORTEST_SECRET:
+            text = text.replace(value, "***")
+    return text
+
+
+def redacted(value: Any) -> Any:
+    """The same of every text in what is to become JSON."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {key: redacted(inner) for key, inner in value.items()}
+    return [redacted(inner) for inner in value] if isinstance(value, list | tuple) else value

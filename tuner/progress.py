@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from meta.study import Trial, TrialState
 from tuner.events import Ended, Event
 from tuner.journal import Journal
+from tuner.terminal import printable
 
 ROWS = 12
 
@@ -74,7 +75,7 @@ def _clock(seconds: float) -> str:
 
 def announce(text: str) -> None:
     """Say something that is no result."""
-    print(text, file=sys.stderr, flush=True)
+    print(printable(text), file=sys.stderr, flush=True)
 
 
 @contextmanager

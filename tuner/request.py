@@ -13,6 +13,7 @@ from tuner.errors import UsageError, gathering
 from tuner.home import default_tracking_uri, tracking_uri
 
 ADDRESS = re.compile(r"auto|local|(ray://)?[^/:\s]+:[0-9]{1,5}")
+BUCKET = re.compile(r"([a-z][a-z0-9+.-]+):/")
 
 Asked = tuple[StudyConfig, RunOptions]
 """A study that the command line asks for, and how to run it."""
@@ -81,6 +82,12 @@ def read_options(arguments: Namespace, faults: list[str]) -> RunOptions:
     if data_dir and not data_dir.is_dir():
         what = f"no such directory {str(data_dir)!r}"
         faults.append(f"--data-dir: {what}. Name one, or leave it out to fetch the data.")
+    if given.get("out") and (scheme := BUCKET.match(str(given["out"]))):
+        what = f"a folder expected, got an address of {scheme[1]!r}"
+        faults.append(
+            f"--out: {what}. A study's journal needs a file system: mount the storage on all nodes"
+            " and name the folder."
+        )
     if not ADDRESS.fullmatch(address):
         what = f"auto, local or HOST:PORT expected, got {address!r}"
         faults.append(f"--address: {what}. Write e.g. 127.0.0.1:6379.")

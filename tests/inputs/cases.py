@@ -52,6 +52,7 @@ COMMAND_LINE = (
     Case(3, "tasks adult", "'adult'", "See `tuner tasks --help`"),
     flag(3, "--trials", "--trials: expected one argument", "See `tuner run --help`"),
     flag(4, "--trials 0", "got 0", "Write e.g. 50"),
+    flag(0, "--out s3://bucket/run", "'s3'", "mount the storage"),
     flag(4, "--trials -3", "got -3", "Write e.g. 50"),
     flag(4, "--trials abc", "got 'abc'", "whole number 1 to 100000"),
     flag(4, "--trials 1e9", "got 1000000000", "whole number 1 to 100000"),
