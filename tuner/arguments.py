@@ -32,6 +32,12 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     },
     "task": {"metavar": "TASK", "help": "a built-in task, or the path of a YAML file"},
     "run_dir": {"metavar": "RUN_DIR", "type": Path, "help": "the directory of a run"},
+    "run_dirs": {
+        "metavar": "RUN_DIR",
+        "nargs": "+",
+        "type": Path,
+        "help": "the directory of a run; several of one task make one page",
+    },
     "study": {"metavar": "STUDY", "help": "the id of a study, as `tuner history list` shows it"},
     "--baseline": {
         "action": "store_true",
@@ -123,6 +129,11 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
         "action": "store_true",
         "help": "show what would be imported, and import nothing",
     },
+    "--html": {
+        "metavar": "FILE",
+        "type": Path,
+        "help": "write the page here (report.html in the run directory)",
+    },
     "--host": {"metavar": "HOST", "default": "127.0.0.1", "help": "listen here (127.0.0.1)"},
     "--port": {"metavar": "PORT", "default": "5000", "help": "listen on this port (5000)"},
 }
@@ -152,6 +163,7 @@ RUN = ("--no-finalize", "--quiet")
 COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "run": ("tune tasks", ("tasks", *STUDY, *PLACE, *RUN, "--out")),
     "resume": ("go on with a study that was interrupted", ("run_dir", *PLACE, *RUN)),
+    "report": ("write the page of a run, or of several", ("run_dirs", "--html", "--json")),
     "plan": ("check all, show what a run would do, and run nothing", ("tasks", *STUDY, *PLACE)),
     "tasks": ("list the built-in tasks and where their data are", ("--data-dir", "--json")),
     "doctor": ("check what a run needs, and say what to do", ("--data-dir", "--json")),

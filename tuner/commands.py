@@ -87,6 +87,19 @@ def _resume(arguments: Namespace) -> None:
     say_json(report.to_json()) if arguments.json else say(report.text())
 
 
+def _report(arguments: Namespace) -> None:
+    directories, file = arguments.run_dirs, arguments.html
+    if file is None and len(directories) > 1:
+        what = f"{len(directories)} runs make one page"
+        raise UsageError(f"--html: {what}, which belongs to none of them. Say where it goes.")
+    from tuner.report import write_report
+    from tuner.summary import PAGE_FILE
+
+    file = file or directories[0] / PAGE_FILE
+    write_report(directories, file)
+    say_json({"file": str(file)}) if arguments.json else say(str(file))
+
+
 def _tasks(arguments: Namespace) -> None:
     listed = [
         {
@@ -244,6 +257,7 @@ def _ui(arguments: Namespace) -> None:
 COMMANDS: dict[str, Callable[[Namespace], None]] = {
     "run": _run,
     "resume": _resume,
+    "report": _report,
     "plan": _plan,
     "tasks": _tasks,
     "doctor": _doctor,

@@ -21,7 +21,7 @@ from tuner.priors import save_prior
 from tuner.progress import announce, shown
 from tuner.rundir import RunLock, new_directory, write_status
 from tuner.session import session
-from tuner.summary import Report
+from tuner.summary import PAGE_FILE, Report
 from tuner.tracking import Projector
 
 PACKAGES = ("ray", "optuna", "mlflow", "xgboost", "lightgbm", "scikit-learn", "numpy")
@@ -120,6 +120,7 @@ def _carry_on(journal: Journal, config: StudyConfig, options: RunOptions, data: 
                 raise NoTrialCompleted(*_why_none_completed(journal.study))
             assert journal.finished is not None
     finally:
+        _write_page(directory)
         projector.finish(CATCH_UP_SECONDS)
         journal.close()
     return Report(
@@ -134,6 +135,16 @@ def _carry_on(journal: Journal, config: StudyConfig, options: RunOptions, data: 
         command=journal.header["command"],
         past=journal.header["past"],
     )
+
+
+def _write_page(directory: Path) -> None:
+    """Show what the journal holds; the page is a view of it and must not cost a result."""
+    from tuner.report import write_report
+
+    try:
+        write_report([directory], directory / PAGE_FILE)
+    except Exception as error:
+        announce(f"{PAGE_FILE} not written ({error}); `tuner report {directory}` tries again")
 
 
 def _work(journal: Journal, config: StudyConfig, options: RunOptions, data: Data) -> None:

@@ -93,21 +93,9 @@ class Journal:
     @classmethod
     def open(cls, directory: Path) -> "Journal":
         """Read a log back; raises ``RunDirectoryError`` if there is none or it is damaged."""
-        path = directory / FILE_NAME
-        if not path.is_file():
-            raise RunDirectoryError(f"{directory}: holds no study. Start one with `tuner run`.")
-        try:
-            # A writer that closes a damaged file would throw away what can still be recovered.
-            with closing(connect_readonly(directory)) as reader:
-                study, header = read_header(reader)
-                entries = list(read_entries(reader))
-            _check_end(path.with_name(LAST_FILE), len(entries))
-            return cls(path, study, header, entries)
-        except (sqlite3.DatabaseError, ValueError, KeyError, TypeError) as error:
-            raise RunDirectoryError(
-                f"{path}: the journal is damaged ({error}). Copy {directory} away and recover what"
-                f" is readable with `sqlite3 {path} .recover`."
-            ) from None
+        # A writer that closes a damaged file would throw away what can still be recovered.
+        study, header, entries = read_journal(directory)
+        return cls(directory / FILE_NAME, study, header, entries)
 
     @property
     def study(self) -> Study:
@@ -166,6 +154,27 @@ class Journal:
             self.finished = event
         elif isinstance(event, FinalFit):
             self.tested = event
+
+
+def read_journal(directory: Path) -> tuple[Study, dict[str, Any], list[Entry]]:
+    """The whole log, without opening it for writing: the study (no trials), header and events.
+
+    Raises ``RunDirectoryError`` if there is none or it is damaged.
+    """
+    path = directory / FILE_NAME
+    if not path.is_file():
+        raise RunDirectoryError(f"{directory}: holds no study. Start one with `tuner run`.")
+    try:
+        with closing(connect_readonly(directory)) as reader:
+            study, header = read_header(reader)
+            entries = list(read_entries(reader))
+        _check_end(path.with_name(LAST_FILE), len(entries))
+    except (sqlite3.DatabaseError, ValueError, KeyError, TypeError) as error:
+        raise RunDirectoryError(
+            f"{path}: the journal is damaged ({error}). Copy {directory} away and recover what"
+            f" is readable with `sqlite3 {path} .recover`."
+        ) from None
+    return study, header, entries
 
 
 def read_header(connection: sqlite3.Connection) -> tuple[Study, dict[str, Any]]:

@@ -9,6 +9,8 @@ from meta.study import Study, TrialState
 from tuner.events import FinalFit, Finished
 from tuner.home import default_tracking_uri, redact
 
+PAGE_FILE = "report.html"
+"""The page of a run, in its directory."""
 SYNTHETIC = "SYNTHETIC DATA: these values say nothing about the real data set"
 
 
@@ -69,6 +71,7 @@ class Report:
             f"look at it   {self._ui()}",
             self._other_arm(),
             f"kept in      {self.directory}",
+            f"its page     {self.directory / PAGE_FILE}",
         ]
         if self.tracking_problem:
             lines.append(f"MLflow       {self.tracking_problem}")

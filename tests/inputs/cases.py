@@ -86,6 +86,8 @@ COMMAND_LINE = (
     Case(0, "ui --tracking-uri gopher://x", "'gopher://x'", "sqlite, http or https"),
     Case(0, "run diabetes-* --out here", "2 tasks", "run them one by one"),
     Case(47, "resume nowhere", "'nowhere'", "Runs here: none; start one with `tuner run`", code=5),
+    Case(47, "report nowhere", "nowhere", "Start one with `tuner run`", code=5),
+    Case(50, "report a b", "2 runs make one page", "Say where it goes"),
     Case(47, "resume x", "'x'", "start one with `tuner run`", {"x/a.txt": ""}, 5),
 )
 
