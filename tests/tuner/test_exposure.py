@@ -40,5 +40,6 @@ def test_without_a_dashboard_it_counts_whether_a_token_was_sent(
     assert warning(OUTSIDE, dashboard) is None
 
 
-def test_a_name_of_a_host_is_not_taken_for_loopback() -> None:
+def test_a_name_of_a_host_is_not_taken_for_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
     assert warning("localhost.evil.example:6379", None)
