@@ -1,6 +1,5 @@
 """What all tests share: a state of their own, and the data that lie beside the checkout."""
 
-import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,16 +40,10 @@ def ray_cluster() -> Iterator[None]:
     """One Ray of two CPUs for the whole session; the driver uses it and leaves it running."""
     import ray
 
-    from tuner.cluster import ENVIRONMENT
+    from tuner.cluster import ENVIRONMENT, join
 
     os.environ.update(ENVIRONMENT)
-    ray.init(
-        address="local",
-        num_cpus=2,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-    )
+    join("local", num_cpus=2)
     yield
     ray.shutdown()
 

@@ -4,8 +4,10 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, redirect_stdout
+from types import TracebackType
+from typing import Any
 
 from tuner import exposure
 from tuner.errors import EnvironmentFault
@@ -21,52 +23,102 @@ ENVIRONMENT = {
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_GLOBAL_CHECKPOINT_S": "86400",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "RAY_preload_python_modules": "tuner.worker",
 }
-"""Ray writes no state of its own: the journal is what a resume reads."""
+"""Ray writes no state of its own: the journal is what a resume reads. The workers of a Ray that is
+started here import what a trial needs while the driver still reads the past."""
 
 KNOCK_SECONDS = 3.0
+START_ATTEMPTS = 3
 
 
-@contextmanager
-def connected(address: str) -> Iterator[list[Node]]:
-    """Ray at ``address`` while the block runs: its nodes.
+class Cluster:
+    """Ray at an address, started or joined in the background: ``start`` returns at once.
 
-    ``local`` starts one here, ``auto`` joins the one of ``RAY_ADDRESS`` or starts one. Raises
-    ``EnvironmentFault`` if it cannot be reached, refuses the token or has another version. A Ray
-    that runs already in this process is used and left running.
+    ``local`` starts one here, ``auto`` joins the one of ``RAY_ADDRESS`` or starts one. A Ray that
+    runs already in this process is used and left running. Inside ``with``, what Ray prints goes to
+    stderr, and at the end a Ray that was started here is ended.
     """
-    os.environ.update(ENVIRONMENT)
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._starting: Future[None] | None = None
+        # Ray's processes die with the thread that forked them, so it lives as long as they shall.
+        self._thread = ThreadPoolExecutor(1, "ray")
+        self._exits = ExitStack()
+
+    def __enter__(self) -> "Cluster":
+        self._exits.callback(self._thread.shutdown)
+        self._exits.enter_context(redirect_stdout(sys.stderr))  # Ray reports lost workers there
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._exits.close()
+
+    def start(self) -> None:
+        """Begin to start or join Ray; raises ``EnvironmentFault`` if nothing listens there."""
+        if self._starting:
+            return
+        os.environ.update(ENVIRONMENT)
+        import ray
+
+        if ray.is_initialized():
+            self._starting = Future()
+            self._starting.set_result(None)
+            return
+        given = self._address
+        target = os.environ.get("RAY_ADDRESS", "local") if given == "auto" else given
+        _knock(target)
+        self._exits.callback(ray.shutdown)
+        self._starting = self._thread.submit(join, target)
+        self._exits.callback(wait, [self._starting])
+
+    @property
+    def nodes(self) -> list[Node]:
+        """The machines of the cluster, when it is there.
+
+        Raises ``EnvironmentFault`` if it cannot be reached, refuses the token or has another
+        version.
+        """
+        self.start()
+        assert self._starting
+        self._starting.result()
+        import ray
+
+        return [
+            Node(node["Resources"].get("CPU", 0), node["Resources"].get("GPU", 0))
+            for node in ray.nodes()  # type: ignore[no-untyped-call]
+            if node["Alive"]
+        ]
+
+
+def join(target: str, **settings: Any) -> None:
+    """Start a Ray here (``local``) or join the one at ``HOST:PORT``; ``settings`` go to Ray.
+
+    Raises ``EnvironmentFault`` if that fails. A start is tried again, because on a busy machine
+    Ray's processes give up waiting for each other after 15 seconds.
+    """
     import ray
 
-    owned = not ray.is_initialized()
-    with redirect_stdout(sys.stderr):  # Ray reports lost workers there, between our results
-        if owned:
-            _start(address)
+    for attempt in range(1, START_ATTEMPTS + 1):
         try:
-            yield [
-                Node(node["Resources"].get("CPU", 0), node["Resources"].get("GPU", 0))
-                for node in ray.nodes()  # type: ignore[no-untyped-call]
-                if node["Alive"]
-            ]
-        finally:
-            if owned:
-                ray.shutdown()
-
-
-def _start(address: str) -> None:
-    import ray
-
-    target = os.environ.get("RAY_ADDRESS", "local") if address == "auto" else address
-    _knock(target)
-    try:
-        joined = ray.init(
-            address=target,
-            include_dashboard=False if target == "local" else None,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-        )
-    except Exception as error:
-        raise EnvironmentFault(_explain(target, error)) from None
+            joined = ray.init(
+                address=target,
+                include_dashboard=False if target == "local" else None,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                **settings,
+            )
+            break
+        except Exception as error:
+            ray.shutdown()
+            if target != "local" or attempt == START_ATTEMPTS:
+                raise EnvironmentFault(_explain(target, error)) from None
     if target != "local" and (said := exposure.warning(target, joined.dashboard_url)):
         announce(said)
 
@@ -109,6 +161,11 @@ def _explain(target: str, error: Exception) -> str:
             " Install the same version on both."
         )
     reason = text.splitlines()[0] if text else repr(error)
+    if target == "local":
+        return (
+            f"--address local: Ray could not be started here ({reason}). Try again when the machine"
+            " is less busy; `tuner doctor` checks what Ray needs."
+        )
     return (
         f"--address {target}: something answers there, but cannot be joined as a Ray ({reason})."
         " If it is one that asks for a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN or"

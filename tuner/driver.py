@@ -12,6 +12,7 @@ from typing import Any
 from meta.study import Study, TrialState
 from trainables.base import Data, DataError, DataRequest, DataUnavailable
 from tuner import __version__, code
+from tuner.cluster import Cluster
 from tuner.config import RunOptions, StudyConfig
 from tuner.errors import EnvironmentFault, NoTrialCompleted, TunerError, UsageError
 from tuner.home import default_tracking_uri, home, redact, redacted, with_password
@@ -19,6 +20,7 @@ from tuner.journal import Journal
 from tuner.past import Past, read_past
 from tuner.priors import save_prior
 from tuner.progress import announce, shown
+from tuner.resources import allot
 from tuner.rundir import RunLock, new_directory, write_status
 from tuner.session import session
 from tuner.summary import PAGE_FILE, Report
@@ -31,9 +33,18 @@ CATCH_UP_SECONDS = 30.0
 def run(config: StudyConfig, options: RunOptions) -> Report:
     """Run a new study; raises a ``TunerError`` for what a user can cause."""
     data = _load(config, options.data_dir)
-    past = read_past(config, options, data.features)
-    if options.arm == "warm" and not options.quiet:
-        announce(past.text())
+    with Cluster(options.address) as cluster:
+        cluster.start()
+        past = read_past(config, options, data.features)
+        if options.arm == "warm" and not options.quiet:
+            announce(past.text())
+        allot(config.resources, cluster.nodes)  # what cannot run is told before a file is made
+        return _begin(config, options, data, past, cluster)
+
+
+def _begin(
+    config: StudyConfig, options: RunOptions, data: Data, past: Past, cluster: Cluster
+) -> Report:
     study = Study(
         id=uuid.uuid4().hex[:12],
         task=config.task,
@@ -49,7 +60,7 @@ def run(config: StudyConfig, options: RunOptions) -> Report:
     with RunLock(directory):
         save_prior(directory, past.prior)
         journal = Journal.create(directory, study, header)
-        return _carry_on(journal, config, options, data)
+        return _carry_on(journal, config, options, data, cluster)
 
 
 def resume(directory: Path, options: RunOptions) -> Report:
@@ -71,7 +82,8 @@ def resume(directory: Path, options: RunOptions) -> Report:
                 f" {data.fingerprint}, was {journal.study.fingerprint}). Give the same --data-dir,"
                 " or start a new study."
             )
-        return _carry_on(journal, config, options, data)
+        with Cluster(options.address) as cluster:
+            return _carry_on(journal, config, options, data, cluster)
 
 
 def _load(config: StudyConfig, data_dir: Path | None) -> Data:
@@ -105,7 +117,9 @@ def _header(config: StudyConfig, options: RunOptions, past: Past) -> dict[str, A
     }
 
 
-def _carry_on(journal: Journal, config: StudyConfig, options: RunOptions, data: Data) -> Report:
+def _carry_on(
+    journal: Journal, config: StudyConfig, options: RunOptions, data: Data, cluster: Cluster
+) -> Report:
     """Do what is left of a study: its trials, then the final fit."""
     directory = journal.path.parent
     uri = with_password(config.tracking.uri or default_tracking_uri())
@@ -115,7 +129,7 @@ def _carry_on(journal: Journal, config: StudyConfig, options: RunOptions, data: 
         with _status(directory):
             untested = journal.study.best is not None and journal.tested is None
             if journal.finished is None or (options.finalize and untested):
-                _work(journal, config, options, data)
+                _work(journal, config, options, data, cluster)
             if journal.study.best is None:
                 raise NoTrialCompleted(*_why_none_completed(journal.study))
             assert journal.finished is not None
@@ -147,10 +161,12 @@ def _write_page(directory: Path) -> None:
         announce(f"{PAGE_FILE} not written ({error}); `tuner report {directory}` tries again")
 
 
-def _work(journal: Journal, config: StudyConfig, options: RunOptions, data: Data) -> None:
+def _work(
+    journal: Journal, config: StudyConfig, options: RunOptions, data: Data, cluster: Cluster
+) -> None:
     if not options.quiet:
         announce(f"Ray: {options.address}")
-    with session(journal, config, options.address, data.payload) as at_work:
+    with session(journal, config, cluster, data.payload) as at_work:
         from tuner.finalize import final_fit
         from tuner.trials import run_trials
 

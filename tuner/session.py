@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuner.asha import rung_steps
-from tuner.cluster import connected
+from tuner.cluster import Cluster
 from tuner.config import StudyConfig
 from tuner.context import TrialSetting
 from tuner.errors import Interrupted
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Session:
-    """One stretch of work on a study, from connecting to Ray until it is left.
+    """One stretch of work on a study.
 
     ``data`` refers to the trainable's data, which are in Ray's object store once.
     """
@@ -43,13 +43,13 @@ class Session:
 
 @contextmanager
 def session(
-    journal: Journal, config: StudyConfig, address: str, payload: object
+    journal: Journal, config: StudyConfig, cluster: Cluster, payload: object
 ) -> Iterator[Session]:
-    """Connect to Ray, fit the trials on its nodes and share the data."""
-    with connected(address) as nodes, Signals() as signals:
+    """Fit the trials on the nodes of the cluster and share the data."""
+    with Signals() as signals:
+        allotment = allot(config.resources, cluster.nodes)
         import ray
 
-        allotment = allot(config.resources, nodes)
         setting = _setting(config, journal.path.parent, allotment)
         yield Session(journal, config, allotment, setting, ray.put(payload), signals)
 

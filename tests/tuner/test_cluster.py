@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tuner.cluster import _explain, connected
+from tuner.cluster import Cluster, _explain, join
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def port() -> Iterator[int]:
 
 def why_refused(address: str) -> str:
     """What a process without a Ray of its own is told."""
-    code = f"from tuner.cluster import connected\nwith connected({address!r}): pass"
+    code = f"from tuner.cluster import Cluster\nwith Cluster({address!r}) as ray: ray.nodes"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     return run.stderr.splitlines()[-1]
 
@@ -52,13 +52,38 @@ def test_each_way_to_fail_has_its_way_out(error: Exception, message: str) -> Non
     assert re.search(message, _explain("host:6379", error))
 
 
+def test_a_ray_that_does_not_start_here_is_no_question_of_tokens() -> None:
+    told = _explain("local", RuntimeError("The current node timed out during startup."))
+    assert "could not be started here (The current node timed out" in told
+    assert "token" not in told
+
+
+def test_a_start_that_fails_on_a_busy_machine_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import ray
+
+    failures = iter([RuntimeError("timed out"), RuntimeError("timed out"), None])
+    calls = []
+
+    def init(**settings: object) -> None:
+        calls.append(settings["address"])
+        if failure := next(failures):
+            raise failure
+
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setattr(ray, "shutdown", lambda: calls.append("shutdown"))
+    join("local")
+    assert calls == ["local", "shutdown", "local", "shutdown", "local"]
+
+
 @pytest.mark.ray
 @pytest.mark.usefixtures("ray_cluster")
 def test_a_running_ray_is_used_and_left_running(capsys: pytest.CaptureFixture[str]) -> None:
     import ray
 
-    with connected("local") as nodes:
+    with Cluster("local") as cluster:
         print("from a library")
-        assert [node.cpus for node in nodes] == [2]
+        assert [node.cpus for node in cluster.nodes] == [2]
     assert ray.is_initialized()
     assert capsys.readouterr() == ("", "from a library\n")
