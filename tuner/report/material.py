@@ -9,7 +9,7 @@ from typing import Any
 
 from meta.prior import Prior
 from meta.study import Study, Trial, TrialState
-from tuner.errors import RunDirectoryError, UsageError
+from tuner.errors import UsageError
 from tuner.events import Ended, FinalFit, Finished, Started, fold
 from tuner.journal import Entry, read_journal
 from tuner.priors import load_prior
