@@ -24,7 +24,7 @@ DOORS = {
         *("tuner.cluster", "tuner.session", "tuner.trials", "tuner.finalize"),
         *("tuner.limits", "tuner.scheduler", "tuner.search", "tuner.worker"),
     ),
-    "sqlite3": ("tuner.journal", "tuner.tracking.store"),
+    "sqlite3": ("tuner.journal", "tuner.repair", "tuner.tracking.store"),
 }
 FORBIDDEN_CALLS = (
     *("eval", "exec", "__import__", "os.system", "os.popen", "subprocess.get*output"),

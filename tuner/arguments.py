@@ -85,6 +85,10 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
         "action": "store_true",
         "help": "let the configuration name a function of yours as trainable",
     },
+    "--repair": {
+        "action": "store_true",
+        "help": "keep what can be read of a damaged journal, and say what is lost",
+    },
     "--json": {"action": "store_true", "help": "print the result as one JSON object"},
     "--quiet": {"action": "store_true", "help": "show no progress"},
     "--experiment": {
@@ -162,7 +166,7 @@ SOURCE = (
 RUN = ("--no-finalize", "--quiet")
 COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "run": ("tune tasks", ("tasks", *STUDY, *PLACE, *RUN, "--out")),
-    "resume": ("go on with a study that was interrupted", ("run_dir", *PLACE, *RUN)),
+    "resume": ("go on with a study that was interrupted", ("run_dir", "--repair", *PLACE, *RUN)),
     "report": ("write the page of a run, or of several", ("run_dirs", "--html", "--json")),
     "plan": ("check all, show what a run would do, and run nothing", ("tasks", *STUDY, *PLACE)),
     "tasks": ("list the built-in tasks and where their data are", ("--data-dir", "--json")),

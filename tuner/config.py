@@ -13,7 +13,10 @@ from meta.study import Metric, Task
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a study may use; the first limit that is reached ends it."""
+    """What a study may use; the first limit that is reached ends it.
+
+    ``step_timeout_seconds`` limits no study: a trial that is silent for so long is ended.
+    """
 
     trials: int = 50
     time_seconds: float | None = None
@@ -21,6 +24,7 @@ class Budget:
     max_steps: int = 10
     grace_steps: int = 1
     reduction_factor: int = 3
+    step_timeout_seconds: float = 7200
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,8 @@ class RunOptions:
 
     ``arm`` is ``warm`` or ``cold``; ``history`` holds the stores to learn from (empty: the
     tracking store); ``address`` is ``auto``, ``local`` or ``HOST:PORT``; ``out`` the run directory;
-    ``command`` what to type for a warm run like this one.
+    ``repair`` lets a resume mend a damaged journal; ``command`` what to type for a warm run like
+    this one.
     """
 
     arm: str = "warm"
@@ -115,4 +120,5 @@ class RunOptions:
     quiet: bool = False
     json: bool = False
     allow_code: bool = False
+    repair: bool = False
     command: str = ""

@@ -19,11 +19,13 @@ from typing import Any
 import trainables
 from meta.space import Config
 from meta.study import Measurement, Metric, TrialState
+from trainables.base import Trainable
 from tuner.home import redact
 
 FLUSH_SECONDS = 1.0
 TRACE_LINES = 20
 PROGRESS_FILE = "progress.json"
+OUT_OF_MEMORY = "out of memory (host)"
 
 Batch = dict[str, Any]
 
@@ -97,6 +99,7 @@ class TrialContext:
         self._fresh = setting.checkpoints / f"{trial}.new"
         self._batch: list[Measurement] = []
         self._last: Measurement | None = None
+        self._restored = False
         self._sent = self._began = time.monotonic()
 
     @property
@@ -128,8 +131,7 @@ class TrialContext:
         """Send what is left and how the trial ended."""
         if state is TrialState.COMPLETED and self._last is None:
             state, reason = TrialState.FAILED, "reported no value"
-        for folder in (self._kept, self._fresh):
-            shutil.rmtree(folder, ignore_errors=True)
+        self._drop_checkpoints()
         self._flush((str(state), reason, self.seconds))
 
     def save(self, write: Callable[[Path], None]) -> None:
@@ -149,9 +151,10 @@ class TrialContext:
         for folder in (self._kept, self._fresh):
             try:
                 progress = json.loads((folder / PROGRESS_FILE).read_text())
-            except (OSError, ValueError):
+                self._began = time.monotonic() - float(progress["seconds"])
+            except (OSError, ValueError, KeyError, TypeError):
                 continue
-            self._began = time.monotonic() - float(progress["seconds"])
+            self._restored = True
             return folder
         return None
 
@@ -162,6 +165,20 @@ class TrialContext:
         if self._final.folder is not None:
             self._final.folder.mkdir(parents=True)
             write(self._final.folder)
+
+    def forget(self) -> bool:
+        """Drop a checkpoint from which the trial could not go on; False if there was none."""
+        in_vain = self._restored and self._last is None
+        if in_vain:
+            logging.warning("%s: not usable, the trial starts anew", self._kept)
+            self._drop_checkpoints()
+            self._restored = False
+            self._began = time.monotonic()
+        return in_vain
+
+    def _drop_checkpoints(self) -> None:
+        for folder in (self._kept, self._fresh):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _check(self, step: int, value: float) -> None:
         problem = self._setting.metric.problem(value)
@@ -191,18 +208,29 @@ def _number(value: object, name: str) -> float:
 def run(setting: TrialSetting, context: TrialContext, config: Config) -> None:
     """Train ``config``; whatever the trainable does, the context learns how it ended."""
     try:
-        trainable = trainables.get(setting.trainable)
-        trainable.train(config, context)
+        _train(trainables.get(setting.trainable), context, config)
     except Diverged as error:
         context.end(TrialState.DIVERGED, str(error))
     except BadReport as error:
         context.end(TrialState.FAILED, str(error))
     except MemoryError:
-        context.end(TrialState.FAILED, "out of memory (host)")
+        context.end(TrialState.FAILED, OUT_OF_MEMORY)
     except Exception as error:
         context.end(TrialState.FAILED, _reason(error))
     else:
         context.end(TrialState.COMPLETED)
+
+
+def _train(trainable: Trainable, context: TrialContext, config: Config) -> None:
+    """Train, and once more from the start if the checkpoint is what stands in the way."""
+    try:
+        trainable.train(config, context)
+    except (Diverged, BadReport, MemoryError):
+        raise
+    except Exception:
+        if not context.forget():
+            raise
+        trainable.train(config, context)
 
 
 def _reason(error: Exception) -> str:

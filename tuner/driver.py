@@ -4,29 +4,35 @@ import os
 import uuid
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib.metadata import version
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from meta.study import Study, TrialState
 from trainables.base import Data, DataError, DataRequest, DataUnavailable
-from tuner import __version__, code
+from tuner import code
+from tuner.changes import config_changes, version_changes, versions
 from tuner.cluster import Cluster
 from tuner.config import RunOptions, StudyConfig
-from tuner.errors import EnvironmentFault, NoTrialCompleted, TunerError, UsageError
+from tuner.errors import (
+    EnvironmentFault,
+    JournalDamaged,
+    NoTrialCompleted,
+    TunerError,
+    UsageError,
+)
 from tuner.home import default_tracking_uri, home, redact, redacted, with_password
 from tuner.journal import Journal
 from tuner.past import Past, read_past
 from tuner.priors import save_prior
 from tuner.progress import announce, shown
+from tuner.repair import repair, salvage
 from tuner.resources import allot
 from tuner.rundir import RunLock, new_directory, write_status
 from tuner.session import session
 from tuner.summary import PAGE_FILE, Report
 from tuner.tracking import Projector
 
-PACKAGES = ("ray", "optuna", "mlflow", "xgboost", "lightgbm", "scikit-learn", "numpy")
 CATCH_UP_SECONDS = 30.0
 
 
@@ -66,11 +72,15 @@ def _begin(
 def resume(directory: Path, options: RunOptions) -> Report:
     """Go on with an interrupted study; one that is finished is only reported.
 
-    Raises ``RunDirectoryError`` if the directory holds no study, or somebody works on it.
+    Raises ``RunDirectoryError`` if the directory holds no study, or somebody works on it, and
+    ``UsageError`` if the study's file or its data have changed.
     """
-    Journal.open(directory).close()
+    _check(directory, options)
     with RunLock(directory):
+        if options.repair:
+            _mend(directory)
         journal = Journal.open(directory)
+        _tell_changes(journal, directory)
         config = StudyConfig.from_json(journal.header["config"])
         if problem := code.problem(config.trainable, config.code, options.allow_code):
             raise UsageError(f"{directory}: {problem}")
@@ -84,6 +94,35 @@ def resume(directory: Path, options: RunOptions) -> Report:
             )
         with Cluster(options.address) as cluster:
             return _carry_on(journal, config, options, data, cluster)
+
+
+def _check(directory: Path, options: RunOptions) -> None:
+    """Look before the lock is taken: a folder without a study is left as it is."""
+    try:
+        Journal.open(directory).close()
+    except JournalDamaged as error:
+        if not options.repair:
+            raise JournalDamaged(f"{error} Then {salvage(directory).text()}.") from None
+
+
+def _mend(directory: Path) -> None:
+    try:
+        Journal.open(directory).close()
+    except JournalDamaged:
+        announce(f"{directory}: {repair(directory)}")
+
+
+def _tell_changes(journal: Journal, directory: Path) -> None:
+    if changes := config_changes(journal.header):
+        journal.close()
+        raise UsageError(
+            *(
+                f"{directory}: its file changed since: {change}. Undo that, or start a new study."
+                for change in changes
+            )
+        )
+    if others := version_changes(journal.header):
+        announce(f"warning: other versions than before ({'; '.join(others)})")
 
 
 def _load(config: StudyConfig, data_dir: Path | None) -> Data:
@@ -113,7 +152,8 @@ def _header(config: StudyConfig, options: RunOptions, past: Past) -> dict[str, A
         "data_dir": options.data_dir and str(options.data_dir.absolute()),
         "past": redacted(past.to_json()),
         "command": redact(options.command or f"tuner run {config.task.id} --seed {config.seed}"),
-        "versions": {"warmtune": __version__, **{name: version(name) for name in PACKAGES}},
+        "folder": str(Path.cwd()),
+        "versions": versions(),
     }
 
 
@@ -195,6 +235,8 @@ def _status(directory: Path) -> Iterator[None]:
     try:
         yield
     except TunerError as error:
-        write_status(directory, state="ended", exit_code=error.exit_code, error=redact(str(error)))
+        with suppress(EnvironmentFault):  # it may be what went wrong
+            code, what = error.exit_code, redact(str(error))
+            write_status(directory, state="ended", exit_code=code, error=what)
         raise
     write_status(directory, state="ended", exit_code=0)

@@ -5,6 +5,7 @@ TunerError
 ├── EnvironmentFault (3)    something outside is missing: Ray, GPU, network, disk
 ├── NoTrialCompleted (4)    the study ended without a completed trial
 ├── RunDirectoryError (5)   the run directory is locked, damaged or holds no study
+│   └── JournalDamaged (5)  the journal is damaged
 └── Interrupted (130, 143)  Ctrl-C or SIGTERM; the study can be resumed
 
 Any other exception is our bug (1).
@@ -46,6 +47,10 @@ class RunDirectoryError(TunerError):
     """The run directory is locked, damaged or holds no study."""
 
     exit_code = 5
+
+
+class JournalDamaged(RunDirectoryError):
+    """The journal cannot be read as it was written; ``tuner.repair`` keeps what it can."""
 
 
 class Interrupted(TunerError):

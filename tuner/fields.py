@@ -217,6 +217,13 @@ FIELDS = (
         "3",
         "ASHA lets one in so many go on past a rung, which are this factor apart",
     ),
+    Field(
+        "budget.step_timeout",
+        Rule("duration with its unit (s, m or h)", _is_duration, _seconds),
+        "30m",
+        "a trial that reports nothing for so long hangs, and is ended (default in seconds)",
+        attribute="step_timeout_seconds",
+    ),
     Field("resources.cpu", _number(0.1, 1024), "1", "CPUs of one trial"),
     Field(
         "resources.gpu",

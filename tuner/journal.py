@@ -6,17 +6,18 @@ Nothing is rewritten in place, and an append returns only when the event is on t
 """
 
 import json
+import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from zlib import crc32
 
 from meta.study import Metric, Study, Trial
-from tuner.errors import EnvironmentFault, RunDirectoryError
+from tuner.errors import EnvironmentFault, JournalDamaged, RunDirectoryError, TunerError
 from tuner.events import Event, FinalFit, Finished, fold, read_event, write_event
 from tuner.ledger import Ledger
 
@@ -32,6 +33,8 @@ EVENTS_TABLE = """
 CREATE TABLE events (sequence INTEGER PRIMARY KEY, kind TEXT NOT NULL, body TEXT NOT NULL,
     elapsed_seconds REAL NOT NULL, unix_time REAL NOT NULL, checksum INTEGER NOT NULL)
 """
+
+INSERT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,8 @@ class Journal:
         self._last = path.with_name(LAST_FILE)
         self._listeners: list[Callable[[Event], object]] = []
         self.last_seconds = 0.0
+        self.fault: TunerError | None = None
+        self._file = path.stat()
         self._sequence = 0
         for entry in entries:
             self._apply(entry.event, entry.elapsed_seconds)
@@ -82,17 +87,14 @@ class Journal:
         """Start the log of ``study`` (without trials); ``header`` is kept beside it as JSON."""
         path = directory / FILE_NAME
         body = json.dumps({"study": study.to_json(), "header": header})
-        row = (FORMAT_VERSION, body, _checksum(FORMAT_VERSION, body))
-        with _disk_faults(path), closing(_connect(path)) as connection, connection:
-            connection.execute("BEGIN")
-            connection.execute(HEADER_TABLE)
-            connection.execute(EVENTS_TABLE)
-            connection.execute("INSERT INTO header VALUES (?, ?, ?)", row)
+        create_file(path, (FORMAT_VERSION, body, _checksum(FORMAT_VERSION, body)))
         return cls(path, study, header)
 
     @classmethod
     def open(cls, directory: Path) -> "Journal":
         """Read a log back; raises ``RunDirectoryError`` if there is none or it is damaged."""
+        if directory.is_dir() and not os.access(directory, os.W_OK):
+            raise EnvironmentFault(f"{directory}: is read-only. Make it writable, or copy it.")
         # A writer that closes a damaged file would throw away what can still be recovered.
         study, header, entries = read_journal(directory)
         return cls(directory / FILE_NAME, study, header, entries)
@@ -115,17 +117,22 @@ class Journal:
     def append(self, *events: Event) -> None:
         """Write events in one transaction; on the disk when this returns.
 
-        Raises ``EnvironmentFault`` if the disk is full or the directory is gone; then nothing of
-        the events is kept.
+        Raises ``EnvironmentFault`` if they cannot be written, ``RunDirectoryError`` if the file was
+        moved away; then nothing of the events is kept. ``fault`` tells it to those whom Ray
+        shields from it.
         """
         now, elapsed = time.time(), self.elapsed_seconds
-        rows = []
-        for sequence, event in enumerate(events, self._sequence + 1):
-            kind, body = write_event(event)
-            fields = (sequence, kind, json.dumps(body, allow_nan=False), elapsed, now)
-            rows.append((*fields, _checksum(*fields)))
-        with _disk_faults(self.path), self._connection:
-            self._connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)", rows)
+        rows = [
+            _row(Entry(sequence, event, elapsed, now))
+            for sequence, event in enumerate(events, self._sequence + 1)
+        ]
+        try:
+            self._check_place()
+            with _disk_faults(self.path), self._connection:
+                self._connection.executemany(INSERT, rows)
+        except TunerError as fault:
+            self.fault = fault
+            raise
         self._sequence += len(rows)
         self.last_seconds = elapsed
         with suppress(OSError):
@@ -146,6 +153,18 @@ class Journal:
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Ray pickles what refers to a journal, and nobody reads that pickle back."""
         return {}
+
+    def _check_place(self) -> None:
+        """SQLite would go on writing to a file that was moved or deleted."""
+        try:
+            there = os.path.samestat(self.path.stat(), self._file)
+        except OSError:
+            there = False
+        if not there:
+            raise RunDirectoryError(
+                f"{self.path}: moved or deleted while the study ran. Put it back, then"
+                f" `tuner resume {self.path.parent}`."
+            )
 
     def _apply(self, event: Event, elapsed_seconds: float) -> None:
         fold(self.trials, event)
@@ -168,11 +187,12 @@ def read_journal(directory: Path) -> tuple[Study, dict[str, Any], list[Entry]]:
         with closing(connect_readonly(directory)) as reader:
             study, header = read_header(reader)
             entries = list(read_entries(reader))
-        _check_end(path.with_name(LAST_FILE), len(entries))
-    except (sqlite3.DatabaseError, ValueError, KeyError, TypeError) as error:
-        raise RunDirectoryError(
-            f"{path}: the journal is damaged ({error}). Copy {directory} away and recover what"
-            f" is readable with `sqlite3 {path} .recover`."
+        if (lost := last_sequence(directory) - len(entries)) > 0:
+            raise ValueError(f"its last {lost} events are lost")
+    except (sqlite3.Error, ValueError, KeyError, TypeError) as error:
+        raise JournalDamaged(
+            f"{path}: the journal is damaged ({error})."
+            f" `tuner resume {directory} --repair` goes on with what can be read."
         ) from None
     return study, header, entries
 
@@ -181,7 +201,12 @@ def read_header(connection: sqlite3.Connection) -> tuple[Study, dict[str, Any]]:
     """The study (without trials) and the header it was created with."""
     if connection.execute("PRAGMA quick_check").fetchone() != ("ok",):
         raise sqlite3.DatabaseError("quick_check failed")
-    version, body, checksum = connection.execute("SELECT * FROM header").fetchone()
+    return read_study(connection.execute("SELECT * FROM header").fetchone())
+
+
+def read_study(row: tuple[Any, ...]) -> tuple[Study, dict[str, Any]]:
+    """What the row of the header says; raises ``ValueError`` or ``TypeError`` if altered."""
+    version, body, checksum = row
     if version != FORMAT_VERSION:
         raise ValueError(f"journal format {version}, this tuner reads {FORMAT_VERSION}")
     if checksum != _checksum(version, body):
@@ -194,22 +219,47 @@ def read_entries(connection: sqlite3.Connection, after: int = 0) -> Iterator[Ent
     """The events after a sequence number, in order; raises ``ValueError`` at a damaged one."""
     query = "SELECT * FROM events WHERE sequence > ? ORDER BY sequence"
     for expected, row in enumerate(connection.execute(query, (after,)), after + 1):
-        sequence, kind, body, elapsed, now, checksum = row
-        if sequence != expected or checksum != _checksum(*row[:-1]):
-            raise ValueError(f"event {expected} is lost or was altered")
-        yield Entry(sequence, read_event(kind, json.loads(body)), elapsed, now)
+        yield read_entry(row, expected)
+
+
+def read_entry(row: tuple[Any, ...], expected: int) -> Entry:
+    """The event of a row; raises ``ValueError`` if it is another one or was altered."""
+    sequence, kind, body, elapsed, now, checksum = row
+    if sequence != expected or checksum != _checksum(*row[:-1]):
+        raise ValueError(f"event {expected} is lost or was altered")
+    return Entry(sequence, read_event(kind, json.loads(body)), elapsed, now)
+
+
+def create_file(path: Path, header: tuple[Any, ...], entries: Iterable[Entry] = ()) -> None:
+    """Make the file with the row of its header and events, numbered anew, in one transaction."""
+    rows = [_row(replace(entry, sequence=n)) for n, entry in enumerate(entries, 1)]
+    with _disk_faults(path), closing(_connect(path)) as connection, connection:
+        connection.execute("BEGIN")
+        connection.execute(HEADER_TABLE)
+        connection.execute(EVENTS_TABLE)
+        connection.execute("INSERT INTO header VALUES (?, ?, ?)", header)
+        connection.executemany(INSERT, rows)
+
+
+def last_sequence(directory: Path) -> int:
+    """How many events were acknowledged, as the file beside the log has it; 0 if unknown."""
+    try:
+        text = (directory / LAST_FILE).read_text()
+    except (OSError, UnicodeDecodeError):
+        return 0
+    return int(text) if text.isdecimal() else 0
+
+
+def _row(entry: Entry) -> tuple[Any, ...]:
+    kind, body = write_event(entry.event)
+    text = json.dumps(body, allow_nan=False)
+    fields = (entry.sequence, kind, text, entry.elapsed_seconds, entry.unix_time)
+    return (*fields, _checksum(*fields))
 
 
 def connect_readonly(directory: Path) -> sqlite3.Connection:
     """A second connection for a reader in another thread or process."""
     return sqlite3.connect(f"{(directory / FILE_NAME).absolute().as_uri()}?mode=ro", uri=True)
-
-
-def _check_end(last: Path, sequence: int) -> None:
-    written = last.read_text() if last.is_file() else ""
-    if written.isdecimal() and int(written) > sequence:
-        lost = int(written) - sequence
-        raise ValueError(f"its last {lost} events are lost; to go on without them remove {last}")
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -102,6 +102,7 @@ def read_options(arguments: Namespace, faults: list[str]) -> RunOptions:
         quiet=given.get("quiet", False),
         json=given["json"],
         allow_code=given.get("allow_code", False),
+        repair=given.get("repair", False),
     )
 
 

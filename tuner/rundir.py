@@ -49,8 +49,8 @@ class RunLock:
 
     def __enter__(self) -> "RunLock":
         """Take the lock; raises ``RunDirectoryError`` naming the owner if somebody has it."""
-        self._file = self._path.open("a+")
         try:
+            self._file = self._path.open("a+")
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             owner = _owner(self._path.read_text())
@@ -59,6 +59,8 @@ class RunLock:
                 f"{self._path.parent}: in use by {owner}. Wait for it, or use --out with another"
                 " folder."
             ) from None
+        except OSError as error:
+            raise _unwritable(self._path.parent, error) from None
         self._file.truncate(0)
         since = time.strftime("%Y-%m-%d %H:%M")
         us = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
@@ -85,10 +87,23 @@ def _owner(text: str) -> str:
 
 
 def write_status(directory: Path, **status: Any) -> None:
-    """Say in a small file how the run stands; ``ray job submit`` loses the exit code."""
+    """Say in a small file how the run stands; ``ray job submit`` loses the exit code.
+
+    Raises ``EnvironmentFault`` if the directory cannot be written.
+    """
     temporary = directory / f"{STATUS_FILE}.new"
-    temporary.write_text(json.dumps(status, indent=2) + "\n")
-    temporary.replace(directory / STATUS_FILE)
+    try:
+        temporary.write_text(json.dumps(status, indent=2) + "\n")
+        temporary.replace(directory / STATUS_FILE)
+    except OSError as error:
+        raise _unwritable(directory, error) from None
+
+
+def _unwritable(directory: Path, error: OSError) -> EnvironmentFault:
+    return EnvironmentFault(
+        f"{directory}: cannot be written ({error.strerror}). Free space or mend the directory, then"
+        f" `tuner resume {directory}`."
+    )
 
 
 def runs() -> list[Path]:

@@ -4,15 +4,18 @@ Ray calls the scheduler before the searcher, so this is where a result becomes d
 trial gets its final state; the searcher then reads that state from the journal.
 """
 
+import time
 from pathlib import Path
 from typing import Any
 
+import ray
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial as RayTrial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from meta.study import Measurement, TrialState
 from tuner.asha import Asha
+from tuner.context import OUT_OF_MEMORY
 from tuner.events import Ended, Event, Measured
 from tuner.journal import Journal
 
@@ -20,12 +23,17 @@ WORKER_RETRIES = 1
 
 
 class StudyScheduler(FIFOScheduler):
-    """Enters what the workers report into the journal, and stops what ASHA stops."""
+    """Enters what the workers report into the journal, and stops what ASHA stops.
 
-    def __init__(self, journal: Journal, asha: Asha) -> None:
+    A trial that is silent for ``timeout_seconds`` fails, and its worker is killed.
+    """
+
+    def __init__(self, journal: Journal, asha: Asha, timeout_seconds: float = float("inf")) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._journal = journal
         self._asha = asha
+        self._timeout_seconds = timeout_seconds
+        self._heard: dict[int, float] = {}
         for trial in journal.trials.values():
             for measurement in trial.measurements:
                 asha.judge(trial.id, measurement)
@@ -45,11 +53,34 @@ class StudyScheduler(FIFOScheduler):
 
     def on_trial_error(self, tune_controller: TuneController, trial: RayTrial) -> None:
         """Fail a trial that lost its worker once too often; Ray calls this for every loss."""
-        if trial.run_metadata.num_failures > WORKER_RETRIES:
+        id = trial.config["trial"]
+        self._heard.pop(id, None)
+        running = self._journal.trials[id].state is TrialState.RUNNING
+        if running and trial.run_metadata.num_failures > WORKER_RETRIES:
             error = Path(trial.error_file).read_text()
-            self._journal.append(Ended(trial.config["trial"], TrialState.FAILED, _loss(error)))
+            self._journal.append(Ended(id, TrialState.FAILED, _loss(error)))
+
+    def choose_trial_to_run(self, tune_controller: TuneController) -> RayTrial | None:
+        """Ray asks ten times a second and more: the moment to end trials that hang."""
+        now = time.monotonic()
+        live: set[RayTrial] = tune_controller.get_live_trials()  # type: ignore[no-untyped-call]
+        for trial in live:
+            if trial.status == RayTrial.RUNNING and trial.temporary_state.ray_actor:
+                heard = self._heard.setdefault(trial.config["trial"], now)
+                if now - heard >= self._timeout_seconds:
+                    self._end_silent(trial, trial.temporary_state.ray_actor)
+        return super().choose_trial_to_run(tune_controller)
+
+    def _end_silent(self, trial: RayTrial, worker: "ray.actor.ActorHandle[Any]") -> None:
+        id = trial.config["trial"]
+        if self._journal.trials[id].state is TrialState.RUNNING:
+            reason = f"no report for {self._timeout_seconds:g} s (budget.step_timeout)"
+            self._journal.append(Ended(id, TrialState.FAILED, reason, self._timeout_seconds))
+        trial.max_failures = 0  # it would hang again
+        ray.kill(worker)
 
     def _record(self, id: int, result: dict[str, Any]) -> TrialState:
+        self._heard[id] = time.monotonic()
         trial = self._journal.trials[id]
         if trial.state is not TrialState.RUNNING:
             return trial.state
@@ -78,6 +109,9 @@ def _ended(id: int, end: tuple[str, str, float] | None) -> Ended | None:
 
 
 def _loss(error: str) -> str:
+    """Ray learns of a worker's end from a closed socket: neither signal nor exit code are known."""
+    if "running low on memory" in error:
+        return f"{OUT_OF_MEMORY}: Ray killed its worker process twice"
     if "died" in error:
-        return "its worker process died twice (killed, or the machine ran out of memory)"
+        return "its worker process died twice (killed, e.g. by signal 9, crashed, or left)"
     return f"its worker failed twice: {error.strip().splitlines()[-1]}"

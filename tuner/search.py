@@ -8,6 +8,7 @@ ones FAIL, and only completed ones COMPLETE.
 
 from collections import deque
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import numpy
@@ -30,7 +31,8 @@ from meta.sampler import MetaGPSampler, MetaTPESampler
 from meta.sampler.planned import PlannedSampler
 from meta.space import Categorical, Float, Parameter, SearchSpace
 from meta.study import Study, Trial, TrialState
-from tuner.events import Started
+from tuner.context import OUT_OF_MEMORY
+from tuner.events import Ended, Started
 from tuner.journal import Journal
 
 STOCK: dict[str, Callable[[int], BaseSampler]] = {
@@ -71,6 +73,8 @@ def trial_seed(study_seed: int, trial: int) -> int:
 class StudySearch(OptunaSearch):
     """Hands out the trials of one study, of which ``concurrency`` may run at once.
 
+    That is one less for each trial for which the memory of the machine was too small.
+
     First come the trials that an interruption left running, then the recommended points, then what
     the sampler proposes. Before every proposal the sampler is seeded by the study's seed and the
     trial's number: it depends on nothing but the journal and the prior, so a resumed study goes on
@@ -95,6 +99,8 @@ class StudySearch(OptunaSearch):
         self._distributions = distributions(journal.study.space)
         self._asked: dict[int, optuna.Trial] = {}
         self._running: dict[str, int] = {}
+        self._starved = sum(t.reason.startswith(OUT_OF_MEMORY) for t in journal.trials.values())
+        journal.listen(self._count_starved)
         self._interrupted: deque[Trial] = deque()
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         super().__init__(
@@ -112,7 +118,7 @@ class StudySearch(OptunaSearch):
 
     def suggest(self, trial_id: str) -> Any:
         """The next trial; None while as many run as may, FINISHED when all are handed out."""
-        if len(self._running) >= self._concurrency:
+        if len(self._running) >= max(1, self._concurrency - self._starved):
             return None
         if self._interrupted:
             trial = self._interrupted.popleft()
@@ -135,8 +141,11 @@ class StudySearch(OptunaSearch):
     def save(self, checkpoint_path: str) -> None:
         """Nothing for Ray to restore: the journal is what a study goes on from."""
 
+    def _count_starved(self, event: object) -> None:
+        self._starved += isinstance(event, Ended) and event.reason.startswith(OUT_OF_MEMORY)
+
     def _propose(self) -> Trial:
-        number = len(self._asked)
+        number = next(n for n in count() if n not in self._asked)  # repair leaves gaps
         seed = trial_seed(self._study_seed, number)
         self._study.sampler = sampler = self._seeded(seed)
         asked = self._study.ask(fixed_distributions=self._distributions)

@@ -27,6 +27,8 @@ where trials are shorter than the start of an actor, all would run in the first 
 def run_trials(session: Session) -> None:
     """Run what is left of the study; raises ``Interrupted`` after a signal, resumable.
 
+    Raises the journal's fault if it could not be written.
+
     When it returns, every trial has ended and the journal says why the study did.
     """
     journal, config, allotment = session.journal, session.config, session.allotment
@@ -35,7 +37,7 @@ def run_trials(session: Session) -> None:
     ended = sum(trial.state is not TrialState.RUNNING for trial in journal.trials.values())
     trainable = partial(run_trial, session.setting, session.data)
     with tempfile.TemporaryDirectory(prefix="warmtune-") as scratch:
-        tune.Tuner(
+        tuner = tune.Tuner(
             tune.with_resources(trainable, {"cpu": allotment.cpu, "gpu": allotment.gpu}),
             tune_config=tune.TuneConfig(
                 search_alg=_search(session),
@@ -50,9 +52,19 @@ def run_trials(session: Session) -> None:
                 failure_config=tune.FailureConfig(max_failures=WORKER_RETRIES),
                 verbose=0,
             ),
-        ).fit()
+        )
+        _fit(tuner, journal)
     session.heed_signals()
     _finish(journal, limits.reason or "all trials done", limits.gpu_hours)
+
+
+def _fit(tuner: tune.Tuner, journal: Journal) -> None:
+    try:
+        tuner.fit()
+    except Exception:
+        if journal.fault:
+            raise journal.fault from None  # Ray wraps it into one of its own
+        raise
 
 
 def _search(session: Session) -> StudySearch:
@@ -70,7 +82,8 @@ def _search(session: Session) -> StudySearch:
 
 def _scheduler(session: Session) -> StudyScheduler:
     rungs, factor = session.setting.rungs, session.config.budget.reduction_factor
-    return StudyScheduler(session.journal, Asha(session.config.metric, rungs, factor))
+    asha = Asha(session.config.metric, rungs, factor)
+    return StudyScheduler(session.journal, asha, session.config.budget.step_timeout_seconds)
 
 
 def _finish(journal: Journal, reason: str, gpu_hours: float) -> None:

@@ -44,7 +44,14 @@ CASES = (
         {"here/other": "x"},
     ),
     Case(43, f"{ADULT} --data-dir .", "SHA-256", "elete it", 2, WRONG),
-    Case(48, "resume run", "damaged", "recover", 5, {"run/journal.db": b"SQLite format 3\0rest"}),
+    Case(
+        48,
+        "resume run",
+        "cannot be read (",
+        "Start a new study",
+        5,
+        {"run/journal.db": b"SQLite format 3\0rest"},
+    ),
 )
 
 

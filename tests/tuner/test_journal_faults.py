@@ -82,7 +82,7 @@ def test_damage_to_the_count_beside_the_log_loses_nothing(tmp_path: Path, conten
     try:
         assert Journal.open(tmp_path).study == journal.study
     except RunDirectoryError:
-        assert content in (b"\xff\xff", b"99999")
+        assert content == b"99999"
 
 
 def test_a_log_that_lost_its_end_says_how_much_and_how_to_go_on(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_a_log_that_lost_its_end_says_how_much_and_how_to_go_on(tmp_path: Path) 
     copy_as_after_a_kill(journal, tmp_path / "copy")
     wal = tmp_path / "copy" / f"{FILE_NAME}-wal"
     wal.write_bytes(wal.read_bytes()[:-5000])
-    with pytest.raises(RunDirectoryError, match=rf"its last \d events are lost.*{LAST_FILE}"):
+    with pytest.raises(RunDirectoryError, match=r"its last \d events are lost.*--repair"):
         Journal.open(tmp_path / "copy")
     (tmp_path / "copy" / LAST_FILE).unlink()
     assert len(Journal.open(tmp_path / "copy").study.trials) == 2
