@@ -10,6 +10,7 @@ from typing import Any
 from tuner import __version__
 from tuner.arguments import parse
 from tuner.config import StudyConfig
+from tuner.home import redacted
 from tuner.request import asked_studies
 
 PACKAGES = ("ray", "optuna", "mlflow", "xgboost", "lightgbm", "scikit-learn", "numpy")
@@ -54,7 +55,7 @@ def config_changes(header: dict[str, Any]) -> list[str]:
 
 def _flat(config: StudyConfig) -> dict[str, object]:
     """The configuration by dotted keys."""
-    return dict(_leaves(json.loads(json.dumps(config.to_json()))))
+    return dict(_leaves(json.loads(json.dumps(redacted(config.to_json())))))
 
 
 def _leaves(value: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:

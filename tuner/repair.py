@@ -16,7 +16,7 @@ from typing import Any
 
 from meta.study import Trial, TrialState
 from tuner.errors import RunDirectoryError
-from tuner.events import Ended, Event, Measured, Started, fold
+from tuner.events import Event, FinalFit, Finished, Started, Used, fold
 from tuner.journal import (
     FILE_NAME,
     LAST_FILE,
@@ -142,19 +142,21 @@ def _sound(header: tuple[Any, ...], found: Mapping[int, Entry], written: int) ->
             unsure |= {t.id for t in trials.values() if t.state is TrialState.RUNNING}
             continue
         event = found[sequence].event
-        trial = _trial(event)
-        if trial is not None and trial in unsure:
+        trial = getattr(event, "trial", None)
+        if not isinstance(event, Started) and trial is not None and trial not in trials:
+            lost.add(trial)
+        elif _is_doubtful(event, trial in unsure, bool(unsure or lost)):
             continue
-        if isinstance(event, Measured | Ended) and trial not in trials:
-            lost.add(event.trial)
-        elif trial is not None or not (unsure or lost):
+        else:
             fold(trials, event)
             entries.append(found[sequence])
     return Salvage(header, tuple(entries), written, tuple(sorted(lost)), tuple(sorted(unsure)))
 
 
-def _trial(event: Event) -> int | None:
-    return event.trial if isinstance(event, Started | Measured | Ended) else None
+def _is_doubtful(event: Event, of_unsure: bool, something_lost: bool) -> bool:
+    if isinstance(event, Finished | FinalFit):
+        return something_lost
+    return of_unsure and not isinstance(event, Used)
 
 
 def _listed(trials: tuple[int, ...]) -> str:
