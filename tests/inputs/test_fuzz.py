@@ -1,0 +1,89 @@
+"""Whatever a file, a command line or a journal holds, only the project's own errors escape."""
+
+import contextlib
+import tempfile
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.inputs.cases import GOOD
+from tests.tuner.test_journal import HEADER, STUDY, trial_events
+from tuner.arguments import ARGUMENTS, COMMANDS, parse
+from tuner.config_reader import Override, load
+from tuner.errors import TunerError, UsageError
+from tuner.journal import FILE_NAME, Journal
+
+WORDS = [*ARGUMENTS, *" ".join(COMMANDS).split(), "toy-curve", "5", "budget.trials=3", "--", "-"]
+KEYS = ["version", "task", "metric", "space", "budget", "resources", "seed", "float", "int", "log"]
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+trees = st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=5), inner, max_size=5)
+    ),
+    max_leaves=20,
+)
+
+
+def journal_bytes() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        journal = Journal.create(Path(folder), STUDY, HEADER)
+        journal.append(*trial_events(0), *trial_events(1))
+        journal.close()
+        return Path(folder, FILE_NAME).read_bytes()
+
+
+JOURNAL = journal_bytes()
+
+
+def read(content: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "x.yaml")
+        path.write_bytes(content)
+        with contextlib.suppress(UsageError):
+            load(str(path))
+
+
+@given(st.binary(max_size=200))
+@settings(max_examples=100, deadline=None)
+def test_any_bytes_as_a_configuration(content: bytes) -> None:
+    read(content)
+
+
+@given(st.integers(0, len(GOOD)), st.integers(0, 10), st.text(max_size=10))
+@settings(max_examples=150, deadline=None)
+def test_a_right_configuration_with_some_of_it_replaced(place: int, cut: int, text: str) -> None:
+    read((GOOD[:place] + text + GOOD[place + cut :]).encode("utf-8", "surrogatepass"))
+
+
+@given(st.dictionaries(st.sampled_from(KEYS), trees, max_size=6))
+@settings(max_examples=100, deadline=None)
+def test_any_tree_as_a_configuration(tree: dict[str, object]) -> None:
+    read(repr(tree).encode("utf-8", "surrogatepass"))
+
+
+@given(st.sampled_from(["budget.trials", "space.lr", "metric.low", "seed", "a.b.c"]), st.text())
+@settings(max_examples=100, deadline=None)
+def test_any_text_as_a_value(key: str, text: str) -> None:
+    with contextlib.suppress(UsageError):
+        load("toy-curve", [Override.parse(f"{key}={text}")])
+
+
+@given(st.lists(st.sampled_from(WORDS) | st.text(max_size=6), max_size=6))
+@settings(max_examples=150, deadline=None)
+def test_any_words_as_a_command_line(words: list[str]) -> None:
+    with contextlib.suppress(UsageError, SystemExit), contextlib.redirect_stdout(None):
+        parse(words)
+
+
+@given(st.integers(0, len(JOURNAL) - 1), st.binary(min_size=1, max_size=16))
+@settings(max_examples=100, deadline=None)
+def test_any_bytes_in_a_journal(place: int, content: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, FILE_NAME)
+        path.write_bytes(JOURNAL[:place] + content + JOURNAL[place + len(content) :])
+        with contextlib.suppress(TunerError):
+            Journal.open(Path(folder)).close()
