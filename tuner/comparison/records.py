@@ -10,14 +10,16 @@ ALL_TASKS = "all tasks"
 class Measure:
     """Something that is measured once for each arm of a pair.
 
-    On the ``difference`` scale an effect is candidate minus baseline and 0 means no effect; on the
-    ``ratio`` scale it is candidate over baseline and 1 means no effect.
+    Its values are in ``metric``, or in that of the task. On the ``difference`` scale an effect is
+    candidate minus baseline and 0 means no effect; on the ``ratio`` scale it is candidate over
+    baseline and 1 means no effect.
     """
 
     key: str
     title: str
     scale: Literal["difference", "ratio"]
     better: Literal["low", "high"]
+    metric: str | None = None
 
     @property
     def neutral(self) -> float:
@@ -50,15 +52,15 @@ class Effect:
     ``detectable`` is the smallest effect that would be found with a power of 80 %: a difference,
     or the factor by which the baseline would have to be larger or smaller. ``generalises`` says
     that the tasks count as drawn from more tasks like these. None stands for what so few or such
-    equal pairs do not give.
+    equal pairs do not give, and for the means of values in percent over all tasks.
     """
 
     scope: str
     unit: str
     pairs: int
     better: int
-    baseline: float
-    candidate: float
+    baseline: float | None
+    candidate: float | None
     effect: float
     low: float | None
     high: float | None
@@ -120,11 +122,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What an arm used on a task, summed over its seeds.
-
-    ``overhead`` is the share of the running time, times the trials at once, in which nothing was
-    trained; None where that is unknown.
-    """
+    """What an arm used on a task, summed over its seeds; trials that run at once train at once."""
 
     task: str
     arm: str
@@ -133,7 +131,6 @@ class Cost:
     training_seconds: float
     running_seconds: float
     gpu_hours: float
-    overhead: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ pixels. Lines lie in an inner SVG that is stretched. Axis labels stand outside t
 the padding that the style sheet gives to its box. Colours are classes of the style sheet.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -15,6 +15,8 @@ from tuner.report.axes import Axis, number
 from tuner.report.markup import element, joined
 
 HEIGHT = 240
+BAR_ROW = 44
+"""The pixels of a row with its name above it."""
 SPAN = 1000
 """The width of the stretched inner SVG in its own units."""
 
@@ -106,12 +108,46 @@ def bars(rows: Sequence[tuple[str, Sequence[tuple[str, float, str]]]], label: st
     """Rows of bars, each a name and its parts: class, share of the width from the left, tooltip."""
     parts = []
     for place, (name, pieces) in enumerate(rows):
-        top, left = 44 * place, 0.0
+        top, left = BAR_ROW * place, 0.0
         parts.append(element("text", name, x=0, y=top + 12))
         for kind, share, title in pieces:
             parts.append(_bar(kind, left, top + 19, share, title))
             left += share
-    return figure(44 * len(rows), label, *parts)
+    return figure(BAR_ROW * len(rows), label, *parts)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A value with the ends of its interval, as one row of a forest plot."""
+
+    name: str
+    value: float
+    low: float | None
+    high: float | None
+    kind: str
+
+
+def forest(rows: Sequence[Interval], scale: Axis, neutral: float, label: str) -> Markup:
+    """Rows of intervals around a line at ``neutral``, where nothing differs."""
+    height = BAR_ROW * len(rows)
+    at = percent(scale.place(neutral))
+    parts = [element("line", x1=at, x2=at, y1=0, y2=height, class_="axis")]
+    for place, row in enumerate(rows):
+        top = BAR_ROW * place
+        parts.append(element("text", row.name, x=0, y=top + 12, class_="halo"))
+        parts += _whisker(row, scale, top + 26)
+    for value in scale.ticks():
+        x = percent(scale.place(value))
+        parts.append(element("text", number(value), x=x, y=height + 14, class_="middle"))
+    return figure(height + 20, label, *parts)
+
+
+def _whisker(row: Interval, scale: Axis, y: int) -> Iterator[Markup]:
+    if row.low is not None and row.high is not None:
+        left, right = percent(scale.place(row.low)), percent(scale.place(row.high))
+        yield element("line", x1=left, x2=right, y1=y, y2=y, class_=f"line {row.kind}")
+    x = percent(scale.place(row.value))
+    yield element("use", *_tooltip(row.name), href="#mark-circle", x=x, y=y, class_=row.kind)
 
 
 def _bar(kind: str, left: float, top: int, share: float, title: str) -> Markup:

@@ -1,0 +1,77 @@
+"""The page of a comparison: verdict first, every effect with its interval and its tests."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.tuner.report.comparisons import comparison, effect
+from tests.tuner.report.pages import Page
+from tuner.comparison.records import ALL_TASKS
+from tuner.report.arms import comparison_page
+
+
+@pytest.fixture(scope="module")
+def page() -> Page:
+    return Page(comparison_page(comparison()))
+
+
+def test_the_verdict_of_the_primary_measure_comes_first(page: Page) -> None:
+    lead = page.texts.index("winewarm against cold: wine: better by 4")
+    assert lead < page.texts.index("best value: wine: better by 4")
+
+
+def test_every_effect_shows_interval_and_tests(page: Page) -> None:
+    assert "wine0 5 4 50 48 -2 rmse -3 to -1 < 0.001 0.062 0.020 0.8 0.9 1.5" in page.text
+    assert f"{ALL_TASKS} 5 4 50 46 -4 % -6 to 1" in page.text
+
+
+def test_what_few_pairs_do_not_give_is_a_dash(page: Page) -> None:
+    at = page.texts.index("0.5 x")
+    assert ["0.5 x", *4 * ["\N{EN DASH}"], "0.8"] == page.texts[at : at + 6]
+
+
+def _kinds(page: Page) -> list[str | None]:
+    return [use["class"] for use in page.all("use") if use.get("class") in SIDES]
+
+
+SIDES = {"better", "worse", "neutral"}
+
+
+def test_an_interval_is_better_only_if_it_excludes_no_effect(page: Page) -> None:
+    first, second, overall, unknown, ratio = _kinds(page)
+    assert (first, second, overall) == ("better", "better", "neutral")
+    assert (unknown, ratio) == ("neutral", "better")
+
+
+def test_where_high_is_better_a_lower_candidate_is_worse() -> None:
+    made = comparison(tasks=1)
+    (contrast,) = made.contrasts
+    measure = replace(contrast.results[0].measure, better="high")
+    results = (replace(contrast.results[0], measure=measure),)
+    made = replace(made, contrasts=(replace(contrast, results=results),))
+    assert _kinds(Page(comparison_page(made)))[0] == "worse"
+
+
+def test_differences_of_tasks_share_an_axis_in_percent() -> None:
+    made = comparison(tasks=1)
+    (contrast,) = made.contrasts
+    tiny = replace(effect("wine0", "rmse", "", -0.002, -0.003, -0.001), baseline=0.05)
+    results = (replace(contrast.results[0], tasks=(tiny,), overall=None),)
+    made = replace(made, contrasts=(replace(contrast, results=results),))
+    assert "wine0: -4, -6 to -2" in comparison_page(made)
+
+
+def test_each_task_and_axis_has_its_curves(page: Page) -> None:
+    captions = [text for text in page.texts if " against " in text]
+    for caption in ("wine0: wine against trials", "wine1: wine against GPU-hours"):
+        assert caption in captions
+
+
+def test_limits_costs_and_the_command_are_told(page: Page) -> None:
+    assert "tuner compare wine runs/b" in page.text
+    assert "wine0 cold 5 150 300 400 0.5" in page.text
+
+
+def test_a_comparison_of_nothing_says_so() -> None:
+    made = replace(comparison(), contrasts=(), curves=(), costs=())
+    assert "An arm has no completed trial" in Page(comparison_page(made)).text

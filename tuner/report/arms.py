@@ -1,0 +1,183 @@
+"""The page of a comparison: verdicts, effects with their intervals and tests, curves, costs."""
+
+from collections.abc import Sequence
+
+from tuner.comparison.records import Comparison, Contrast, Cost, Curve, Effect, Result
+from tuner.report.axes import Axis, axis, number
+from tuner.report.curves import arm_class
+from tuner.report.page import page
+from tuner.report.plot import Frame, Interval, forest, steps
+from tuner.report.section import Figure, Section, Table
+
+KEYS = (
+    ("better", "circle", "better"),
+    ("worse", "circle", "worse"),
+    ("neutral", "circle", "no difference shown"),
+)
+EFFECT_HEAD = (
+    *("on", "pairs", "better in", "baseline", "candidate", "effect", "95% interval"),
+    *("p (t test)", "p (Wilcoxon)", "p (Holm)", "Cohen's d", "rank-biserial", "detectable"),
+)
+
+
+def comparison_page(comparison: Comparison) -> str:
+    """The whole page; the verdicts come first."""
+    contrasts = [_contrast(place, item) for place, item in enumerate(comparison.contrasts)]
+    sections = [*contrasts, _curves(comparison), _costs(comparison), _limits(comparison)]
+    lead = [
+        f"{item.candidate} against {item.baseline}: {item.results[0].headline.verdict}"
+        for item in comparison.contrasts
+        if item.results
+    ]
+    arms = " against ".join(comparison.arms)
+    count = len(comparison.tasks)
+    where = comparison.tasks[0] if count == 1 else f"{count} tasks"
+    return page(f"{arms} on {where}", sections, lead)
+
+
+def _contrast(place: int, contrast: Contrast) -> Section:
+    title = f"{contrast.candidate} against {contrast.baseline}"
+    figures, tables = [], []
+    for result in contrast.results:
+        effects = [*result.tasks, *([result.overall] if result.overall else [])]
+        figures.append(_forest(result, effects))
+        tables.append(Table(result.measure.title, EFFECT_HEAD, [_cells(e) for e in effects]))
+    tables += [_pairs(result) for result in contrast.results]
+    notes = [f"{item.measure.title}: {item.headline.verdict}" for item in contrast.results]
+    if any(e.generalises for item in contrast.results for e in [item.headline]):
+        notes.append("Over all tasks, the tasks count as drawn from more tasks like these.")
+    missing = [] if contrast.results else ["There is nothing that both arms measured."]
+    return Section(f"contrast{place}", title, notes, figures, tables, missing=missing)
+
+
+def _cells(effect: Effect) -> tuple[object, ...]:
+    return (
+        effect.scope,
+        effect.pairs,
+        effect.better,
+        effect.baseline,
+        effect.candidate,
+        f"{effect.effect:.4g} {effect.unit}",
+        _interval(effect),
+        *(_p(p) for p in (effect.t_p, effect.wilcoxon_p, effect.holm_p)),
+        effect.cohens_d,
+        effect.rank_biserial,
+        effect.detectable,
+    )
+
+
+def _interval(effect: Effect) -> str | None:
+    if effect.low is None or effect.high is None:
+        return None
+    return f"{effect.low:.4g} to {effect.high:.4g}"
+
+
+def _p(value: float | None) -> str | None:
+    if value is None:
+        return None
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _pairs(result: Result) -> Table:
+    rows = [(pair.task, pair.seed, pair.baseline, pair.candidate) for pair in result.pairs]
+    caption = f"Pairs: {result.measure.title}"
+    return Table(caption, ("task", "seed", "baseline", "candidate"), rows, folded=True)
+
+
+def _forest(result: Result, effects: Sequence[Effect]) -> Figure:
+    """Each effect with its interval; differences in percent, so that tasks share one axis."""
+    measure = result.measure
+    rows = [_row(result, effect) for effect in effects]
+    ends = [v for row in rows for v in (row.value, row.low, row.high) if v is not None]
+    ends.append(measure.neutral)
+    if measure.scale == "ratio":
+        name, scale = "ratio", Axis("ratio", min(ends) / 1.1, max(ends) * 1.1, min(ends) > 0)
+    else:
+        name = "difference, % of the baseline"
+        scale = axis(name, ends)
+    told = "; ".join(row.name for row in rows)
+    label = f"Intervals of {measure.title} ({name}), {measure.better} is better: {told}."
+    caption = f"{measure.title} ({name}; {measure.better} is better)"
+    return Figure(caption, forest(rows, scale, measure.neutral, label), KEYS, "rows")
+
+
+def _row(result: Result, effect: Effect) -> Interval:
+    factor = 1.0
+    if result.measure.scale == "difference" and effect.unit != "%":
+        factor = 100 / abs(effect.baseline) if effect.baseline else 1.0
+    low, high = (None if end is None else factor * end for end in (effect.low, effect.high))
+    value = factor * effect.effect
+    span = "" if low is None or high is None else f", {number(low)} to {number(high)}"
+    name = f"{effect.scope}: {number(value)}{span}"
+    return Interval(name, value, low, high, _side(result, low, high))
+
+
+def _side(result: Result, low: float | None, high: float | None) -> str:
+    neutral, wants_low = result.measure.neutral, result.measure.better == "low"
+    if low is None or high is None or low <= neutral <= high:
+        return "neutral"
+    return "better" if (high < neutral) == wants_low else "worse"
+
+
+def _curves(comparison: Comparison) -> Section:
+    title = "Best value so far"
+    curves = [curve for curve in comparison.curves if curve.x]
+    if not curves:
+        why = "An arm has no completed trial for some seed."
+        return Section("curves", title, missing=[why])
+    keys = dict.fromkeys((curve.task, curve.axis) for curve in curves)
+    figures = [
+        _figure(comparison.arms, [c for c in curves if (c.task, c.axis) == key]) for key in keys
+    ]
+    rows = [
+        (curve.task, curve.arm, curve.axis, curve.seeds, curve.x[-1], curve.median[-1],
+         f"{curve.low[-1]:.5g} to {curve.high[-1]:.5g}")
+        for curve in curves
+    ]  # fmt: skip
+    head = ("task", "arm", "against", "seeds", "until", "median", "middle half")
+    notes = ["A line is the median over the seeds, its band holds the middle half of them."]
+    return Section("curves", title, notes, figures, [Table("Where the curves end", head, rows)])
+
+
+def _figure(arms: Sequence[str], curves: Sequence[Curve]) -> Figure:
+    """The curves of all arms on one task against one axis."""
+    task, x, metric = curves[0].task, curves[0].axis, curves[0].metric
+    ends = [value for curve in curves for value in (*curve.low, *curve.high)]
+    frame = Frame(axis(x, [value for c in curves for value in c.x], zero=True), axis(metric, ends))
+    lines, keys, told = [], [], []
+    for curve in curves:
+        kind = arm_class(arms.index(curve.arm))
+        last = curve.x[-1]
+        high, low, median = (
+            steps(list(zip(curve.x, values, strict=True)), last)
+            for values in (curve.high, curve.low, curve.median)
+        )
+        lines += [frame.band(high, low, kind), frame.line(median, kind, curve.arm)]
+        keys.append((kind, "dash", f"{curve.arm}, {curve.seeds} seeds"))
+        told.append(f"{curve.arm} ends at {curve.median[-1]:.5g}")
+    label = f"Line chart of {metric} of {task} against {x}: {', '.join(told)}."
+    return Figure(f"{task}: {metric} against {x}", frame.draw(lines, [], label), keys)
+
+
+def _costs(comparison: Comparison) -> Section:
+    head = ("task", "arm", "studies", "trials", "training, s", "running, s", "GPU-hours")
+    rows = [_cost(cost) for cost in comparison.costs]
+    notes = ["Sums over the seeds; trials that run at once train at once."]
+    tables = [Table("Costs", head, rows)]
+    missing = [] if rows else ["No cost is known."]
+    return Section("costs", "What each arm used", notes, tables=tables, missing=missing)
+
+
+def _cost(cost: Cost) -> tuple[object, ...]:
+    training, running = round(cost.training_seconds, 1), round(cost.running_seconds, 1)
+    counts = (cost.task, cost.arm, cost.studies, cost.trials)
+    return (*counts, training, running, cost.gpu_hours)
+
+
+def _limits(comparison: Comparison) -> Section:
+    directories = comparison.directories
+    rows = [(directory,) for directory in directories]
+    tables = [Table("Runs", ("directory",), rows, folded=True)] if rows else []
+    notes = comparison.notes or ["Nothing that is known limits this comparison."]
+    commands = [f"tuner compare {' '.join(directories)}"] if directories else []
+    return Section("limits", "Limits and sources", notes, tables=tables, commands=commands)
