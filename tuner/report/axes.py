@@ -85,7 +85,7 @@ def place_value(parameter: Parameter, value: object) -> float | None:
 
 def number(value: float) -> str:
     """A number for the end of an axis or a tick: short, in powers of ten where that is shorter."""
-    text = f"{value:.4g}"
+    text = f"{value:.6g}" if 1e4 <= abs(value) < 1e6 else f"{value:.4g}"
     mantissa, exponent, power = text.partition("e")
     if not exponent:
         return text if abs(value) >= 1e-3 or value == 0 else _scientific(f"{value:.2e}")

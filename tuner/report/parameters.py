@@ -21,6 +21,8 @@ from tuner.report.section import Figure, Section, Table
 ROW = 64
 """The pixels from one axis to the next."""
 TOP = 26
+DENSE = 200
+"""From so many lines on they are drawn thin."""
 GRADES = 5
 """So many colours from the worst to the best."""
 
@@ -57,9 +59,9 @@ def coordinates(run: Run) -> Section:
         " has the numbers. Stopped trials count with their last value.",
         _best_fifth(ranked, space),
     ]
-    return Section(
-        "coordinates", title, notes, [Figure("Parallel coordinates", drawing, keys, "rows")]
-    )
+    kind = "rows dense" if len(lines) >= DENSE else "rows"
+    figures = [Figure("Parallel coordinates", drawing, keys, kind)]
+    return Section("coordinates", title, notes, figures)
 
 
 def _line(trial: Trial, space: dict[str, Parameter], grade: int) -> Markup:
