@@ -12,6 +12,7 @@ from meta.study import Study, Trial, TrialState
 from tuner.errors import UsageError
 from tuner.events import Ended, FinalFit, Finished, Started, fold
 from tuner.journal import Entry, read_journal
+from tuner.ledger import Ledger
 from tuner.priors import load_prior
 
 PAUSE_SECONDS = 2.0
@@ -106,9 +107,13 @@ class Run:
         ]
         return [gap for gap in gaps if gap > PAUSE_SECONDS]
 
-    def count(self, *states: TrialState) -> int:
-        """How many trials are in one of ``states``."""
-        return sum(trial.state in states for trial in self.study.trials)
+    @cached_property
+    def ledger(self) -> Ledger:
+        """What the study occupied and used."""
+        ledger = Ledger()
+        for entry in self.entries:
+            ledger.enter(entry.event, entry.elapsed_seconds)
+        return ledger
 
     def prior(self) -> Prior | None:
         """What the study learned from its past; raises ``RunDirectoryError`` if it is damaged."""

@@ -18,11 +18,12 @@ from tuner.report.material import Run
 from tuner.report.parameters import coordinates, importance
 from tuner.report.result import headline, overview, result
 from tuner.report.section import Section
+from tuner.report.used import used
 from tuner.summary import SYNTHETIC
 
 HERE = Path(__file__).parent
 SECTIONS = (
-    *(trials, coordinates, importance, rungs, time),
+    *(trials, coordinates, importance, rungs, time, used),
     *(first_points, weight, forecast, refused, failures, environment),
 )
 """The sections of one study after its result and its anytime curve, in the order of the page."""

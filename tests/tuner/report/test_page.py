@@ -13,11 +13,12 @@ from meta.study import Metric, Trial, TrialState
 from tests.tuner.report.pages import HEADER, TRIALS, Page, finished_run, run
 from tests.tuner.studies import journal, trial
 from tuner.errors import EnvironmentFault, RunDirectoryError, UsageError
-from tuner.events import Finished
+from tuner.events import Allotted, Finished, Requeued, Used
 from tuner.report import write_report
 from tuner.report.material import Run, read_run, read_runs
 from tuner.report.page import study_page
 from tuner.summary import SYNTHETIC
+from tuner.usage import Usage
 
 MAX_BYTES = 1_500_000
 
@@ -205,3 +206,17 @@ def test_a_page_that_cannot_be_written_is_a_fault(tmp_path: Path) -> None:
     journal(tmp_path, *TRIALS).close()
     with pytest.raises(EnvironmentFault, match="cannot be written"):
         write_report([tmp_path], tmp_path / "nowhere" / "report.html")
+
+
+def test_resources_are_shown_where_the_journal_has_them() -> None:
+    sessions = Allotted(1, 0.5, 2, 1.0, "H200", 140 * 2**30)
+    usage = Usage(2.0, 3, 1, 1.5, 2**30, 0.5, ("gpu0",), 3 * 2**30, 40.0)
+    events = (sessions, Used(0, usage, 4 * 2**30), Requeued(0, 1.0, "out of memory"))
+    text = Page(study_page([run(*TRIALS, ends=events)])).text
+    assert "1 2 1 0.5 1 H200 140" in text
+    assert "0 0.5 3 4 1" in text
+    assert "out of memory" in text
+
+
+def test_without_a_record_of_resources_the_page_says_so(page: Page) -> None:
+    assert "The journal holds no record of resources." in page.text
