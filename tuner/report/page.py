@@ -13,7 +13,7 @@ from tuner.report.curves import anytime, trials
 from tuner.report.effort import rungs, time
 from tuner.report.environment import environment
 from tuner.report.learning import failures, first_points, forecast, refused, weight
-from tuner.report.markup import shown
+from tuner.report.markup import cut, shown
 from tuner.report.material import Run
 from tuner.report.parameters import coordinates, importance
 from tuner.report.result import headline, overview, result
@@ -61,6 +61,7 @@ def page(
     environment = Environment(
         autoescape=True, finalize=shown, undefined=StrictUndefined, trim_blocks=False
     )
+    environment.filters["cut"] = cut
     return environment.from_string((HERE / "page.html").read_text()).render(
         title=title,
         lead=lead,

@@ -71,7 +71,8 @@ def _line(trial: Trial, space: dict[str, Parameter], grade: int) -> Markup:
         f"{SPAN * place:.0f},{TOP + ROW * row}" for row, place in places if place is not None
     )
     title = f"trial {trial.id}: {trial.value:.6g}"
-    return element("polyline", element("title", title), points=path, class_=f"line grade{grade}")
+    kind = f"line grade{grade}"
+    return element("polyline", element("title", title), points=Markup(path), class_=kind)
 
 
 def _axis(name: str, parameter: Parameter, y: int) -> Markup:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from tuner.report.axes import Axis, number
-from tuner.report.markup import element, joined
+from tuner.report.markup import cut, element, joined
 
 HEIGHT = 240
 BAR_ROW = 44
@@ -24,9 +24,9 @@ Point = tuple[float, float]
 """Values on the two axes of a frame."""
 
 
-def percent(share: float) -> str:
+def percent(share: float) -> Markup:
     """A share as SVG writes a part of the width."""
-    return f"{100 * share:.2f}%"
+    return Markup(f"{100 * share:.2f}%")
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,12 @@ class Frame:
     def line(self, points: Iterable[Point], kind: str, title: str = "") -> Markup:
         """A line through ``points``."""
         path = " ".join(self._at(point) for point in points)
-        return element("polyline", *_tooltip(title), points=path, class_=f"line {kind}")
+        return element("polyline", *_tooltip(title), points=Markup(path), class_=f"line {kind}")
 
     def band(self, above: Sequence[Point], below: Sequence[Point], kind: str) -> Markup:
         """The area between two lines."""
         path = " ".join(self._at(point) for point in (*above, *reversed(below)))
-        return element("polygon", points=path, class_=f"band {kind}")
+        return element("polygon", points=Markup(path), class_=f"band {kind}")
 
     def dot(self, point: Point, kind: str, title: str, shape: str = "circle") -> Markup:
         """A mark of one of the shapes that the page defines."""
@@ -158,4 +158,4 @@ def _bar(kind: str, left: float, top: int, share: float, title: str) -> Markup:
 
 
 def _tooltip(title: str) -> list[Markup]:
-    return [element("title", title)] if title else []
+    return [element("title", cut(title))] if title else []

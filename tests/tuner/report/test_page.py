@@ -220,3 +220,12 @@ def test_resources_are_shown_where_the_journal_has_them() -> None:
 
 def test_without_a_record_of_resources_the_page_says_so(page: Page) -> None:
     assert "The journal holds no record of resources." in page.text
+
+
+def test_neither_a_command_nor_a_line_is_cut() -> None:
+    command = "tuner run toy-curve " + " ".join(f"--set space.p{n}=1" for n in range(40))
+    better = [trial(n, TrialState.COMPLETED, 9 - n / 10) for n in range(60)]
+    html = study_page([run(*better, header={**HEADER, "command": command})])
+    assert command in Page(html).text
+    longest = max((line["points"] or "" for line in Page(html).all("polyline")), key=len)
+    assert len(longest.split()) == 2 * 60
