@@ -11,7 +11,7 @@ from pathlib import Path
 
 from meta.study import Metric, Task
 from tuner.arguments import ARGUMENTS, COMMANDS, EXIT_CODES
-from tuner.config import Budget, Resources, StudyConfig, Tracking, WarmStart
+from tuner.config import Budget, Model, Resources, StudyConfig, Tracking, WarmStart
 from tuner.fields import FIELDS, Field
 
 PATH = Path(__file__).with_name("reference.md")
@@ -19,6 +19,7 @@ RECORDS: dict[str, tuple[type, ...]] = {
     "": (StudyConfig,),
     "task": (Task, StudyConfig),
     "metric": (Metric,),
+    "model": (Model,),
     "budget": (Budget,),
     "resources": (Resources,),
     "warm_start": (WarmStart,),

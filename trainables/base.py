@@ -19,6 +19,9 @@ class Context(Protocol):
     ``final`` is True in the trainings after the search: fit on training and validation data, report
     on ``held_out``, which ``load`` returned beside the payload, choose nothing by what is reported,
     and hand the model to ``keep``. In a trial ``held_out`` is None: no trial sees the test part.
+
+    ``options`` hold what a task sets in its section ``model`` and no trial searches (name →
+    value); what it leaves out is the trainable's to choose.
     """
 
     model: str
@@ -29,6 +32,7 @@ class Context(Protocol):
     max_steps: int
     final: bool
     held_out: Any
+    options: Mapping[str, Any]
 
     def report(
         self,
@@ -102,13 +106,15 @@ class DataUnavailable(DataError):
 class Offer:
     """What a trainable can be asked for; ``metrics`` holds ``max`` or ``min`` for each metric.
 
-    ``locate`` says where the data are and neither reads nor fetches them.
+    ``locate`` says where the data are and neither reads nor fetches them. ``options`` names the
+    keys of a task's section ``model`` that the trainable heeds.
     """
 
     datasets: Collection[str]
     models: Collection[str]
     metrics: Mapping[str, str]
     locate: Callable[[DataRequest], str]
+    options: Collection[str] = ()
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ class PrintingContext:
     threads: int
     final: bool
     held_out: Any
+    options: Mapping[str, Any] = field(default_factory=dict)
     max_steps: int = 10
     began: float = field(default_factory=time.perf_counter)
 
@@ -72,6 +73,8 @@ def main(
         threads=args.threads,
         final=args.final,
         held_out=data.held_out if args.final else None,
+        options=dict(args.option),
+        max_steps=args.steps,
     )
     train(dict(args.set), context)
 
@@ -82,6 +85,15 @@ def _parser(models: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument("--dataset", required=True)
     parser.add_argument("--model", choices=models, default=models[0])
     parser.add_argument("--set", metavar="KEY=VALUE", type=_setting, action="append", default=[])
+    parser.add_argument(
+        "--option",
+        metavar="KEY=VALUE",
+        type=_setting,
+        action="append",
+        default=[],
+        help="a key of the section model of a task, e.g. init=scratch",
+    )
+    parser.add_argument("--steps", type=int, default=10, help="of the whole training")
     parser.add_argument("--metric", default="", help="what to report; default: the usual one")
     parser.add_argument("--split", choices=["random", "official"], default="random")
     parser.add_argument("--final", action="store_true", help="fit on all but the test data, test")

@@ -12,6 +12,25 @@ from meta.study import Metric, Task
 
 
 @dataclass(frozen=True, slots=True)
+class Model:
+    """What a task sets for all its trials; None leaves it to the trainable.
+
+    ``checkpoint`` is an absolute path once it is read from a file.
+    """
+
+    init: str | None = None
+    checkpoint: str | None = None
+    flip: bool | None = None
+    crop: int | None = None
+    rotation: float | None = None
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What is set, by name: the ``options`` of a trainable's context."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
 class Budget:
     """What a study may use; the first limit that is reached ends it.
 
@@ -67,6 +86,7 @@ class StudyConfig:
     synthetic: bool = False
     seed: int = 0
     sampler: str = "meta-gp"
+    model: Model = field(default_factory=Model)
     budget: Budget = field(default_factory=Budget)
     resources: Resources = field(default_factory=Resources)
     warm_start: WarmStart = field(default_factory=WarmStart)
@@ -86,13 +106,14 @@ class StudyConfig:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "StudyConfig":
         """Read what ``to_json`` wrote; raises ``KeyError`` or ``TypeError`` for anything else."""
-        parts = {name: part(**data[name]) for name, part in PARTS.items()}
+        parts = {name: part(**data.get(name, {})) for name, part in PARTS.items()}
         metric, space = Metric.from_json(data["metric"]), SearchSpace.from_json(data["space"])
         return cls(**{**data, **parts, "metric": metric, "space": space})
 
 
 PARTS: dict[str, Any] = {
     "task": Task,
+    "model": Model,
     "budget": Budget,
     "resources": Resources,
     "warm_start": WarmStart,

@@ -11,7 +11,7 @@ from meta.space import SearchSpace
 from meta.study import Metric, Task
 from trainables.base import Offer
 from tuner import code, strict_yaml, tasks
-from tuner.config import Budget, Resources, StudyConfig, Tracking, WarmStart
+from tuner.config import Budget, Model, Resources, StudyConfig, Tracking, WarmStart
 from tuner.errors import UsageError, gathering
 from tuner.fields import FIELDS, SECTIONS, show, unknown_keys
 from tuner.space_reader import read_space
@@ -153,6 +153,11 @@ def _offer_faults(tree: Node, values: Values, offer: Offer | None) -> Iterator[s
         name, node = values.get(key), tree.find(key)
         if node and name is not None and name not in names:
             yield node.fault(key, f"{name!r} is unknown here. {did_you_mean(name, names)}")
+    for key in values:
+        section, _, name = key.partition(".")
+        if section == "model" and name not in offer.options and (node := tree.find(key)):
+            names = ", ".join(offer.options) or "none"
+            yield node.fault(key, f"no effect on this trainable, which heeds {names}. Remove it.")
     mode, node = offer.metrics.get(values.get("metric.name", "")), tree.find("metric.mode")
     if node and mode and values.get("metric.mode", mode) != mode:
         metric = values["metric.name"]
@@ -174,6 +179,7 @@ def _build(values: Values, space: SearchSpace, folder: Path) -> StudyConfig:
         task=task,
         metric=Metric(**given("metric")),
         space=space,
+        model=Model(**_beside(folder, given("model"))),
         budget=Budget(**given("budget")),
         resources=Resources(**given("resources")),
         warm_start=WarmStart(**given("warm_start")),
@@ -181,3 +187,10 @@ def _build(values: Values, space: SearchSpace, folder: Path) -> StudyConfig:
         code=str(folder) if ":" in top["trainable"] else None,
         **top,
     )
+
+
+def _beside(folder: Path, model: Values) -> Values:
+    """The section ``model`` with a checkpoint named from anywhere."""
+    if "checkpoint" in model:
+        model["checkpoint"] = str((folder / model["checkpoint"]).absolute())
+    return model

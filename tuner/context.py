@@ -11,7 +11,7 @@ import shutil
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,8 @@ class TrialSetting:
     """What all trials of a study share: how to train, measure and compare.
 
     ``rungs`` are the steps at which the driver decides whether a trial goes on; ``checkpoints``
-    holds a folder per trial; ``code`` is a folder to import a user's trainable from.
+    holds a folder per trial; ``code`` is a folder to import a user's trainable from; ``options``
+    are what the task sets beside the space.
     """
 
     trainable: str
@@ -55,6 +56,7 @@ class TrialSetting:
     device: str = "cpu"
     threads: int = 1
     code: Path | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,7 @@ class TrialContext:
         self.device = setting.device
         self.threads = setting.threads
         self.max_steps = setting.max_steps
+        self.options = setting.options
         self.final = final is not None
         self.held_out = final.held_out if final else None
         self._final = final

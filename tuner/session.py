@@ -66,4 +66,5 @@ def _setting(config: StudyConfig, directory: Path, allotment: Allotment) -> Tria
         device=allotment.device,
         threads=allotment.threads,
         code=Path(config.code) if config.code else None,
+        options=config.model.given,
     )

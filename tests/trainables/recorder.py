@@ -28,6 +28,7 @@ class Recorder:
     final: bool = False
     held_out: Any = None
     folder: Path | None = None
+    options: dict[str, Any] = field(default_factory=dict)
     model_folder: Path | None = None
     reports: list[Report] = field(default_factory=list)
 

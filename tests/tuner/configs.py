@@ -14,6 +14,7 @@ space:
   rate: {float: [1e-3, 0.1], log: true, default: 0.01}
   depth: {int: [1, 9]}
   kind: {categorical: [a, "no", true, 2, 2.5], default: "no"}
+model: {init: scratch, checkpoint: own.safetensors, flip: true, crop: 4, rotation: 15}
 budget: {trials: 7, time: 90s, gpu_hours: 2, max_steps: 27, grace_steps: 3, reduction_factor: 2}
 resources: {cpu: 2, gpu: 0.25, concurrency: 3}
 warm_start: {points: 4, starter: false}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from meta.space import Categorical, Float, Int, SearchSpace
 from meta.study import Metric, Task
 from tests.tuner.configs import LEAST, WHOLE, fault_of, faults, write
-from tuner.config import Budget, Resources, StudyConfig, Tracking, WarmStart
+from tuner.config import Budget, Model, Resources, StudyConfig, Tracking, WarmStart
 from tuner.config_reader import Override, load
 from tuner.errors import UsageError
 from tuner.fields import FIELDS, SECTIONS
@@ -32,6 +32,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         synthetic=True,
         seed=9,
         sampler="gp",
+        model=Model("scratch", str(tmp_path / "own.safetensors"), True, 4, 15),
         budget=Budget(7, 90, 2, 27, 3, 2),
         resources=Resources(2, 0.25, 3),
         warm_start=WarmStart(4, False),
@@ -152,6 +153,20 @@ def test_a_built_in_trainable_is_asked_for_what_it_offers() -> None:
         with pytest.raises(UsageError) as caught:
             load("adult-xgboost", [Override.parse(override)])
         assert caught.value.faults == (f"--set {override.partition('=')[0]}: {what}",)
+
+
+def test_what_no_trial_of_the_trainable_heeds_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        load("adult-xgboost", [Override.parse("model.init=scratch")])
+    what = "no effect on this trainable, which heeds none. Remove it."
+    assert caught.value.faults == (f"--set model.init: {what}",)
+
+
+def test_only_what_is_given_reaches_the_trainable(tmp_path: Path) -> None:
+    overrides = [Override.parse("model.init=scratch"), Override.parse("model.flip=false")]
+    config = load(write(tmp_path, LEAST), overrides)
+    assert config.model.given == {"init": "scratch", "flip": False}
+    assert StudyConfig.from_json(config.to_json()) == config
 
 
 LINES = [line for line in WHOLE.splitlines() if line]
