@@ -54,7 +54,7 @@ def test_the_example_of_a_section_has_known_keys(name: str) -> None:
         ("budget=5", "mapping expected, got 5. Write budget: {trials: 50}"),
         ("budget.trails=5", "unknown key. Did you mean trials?"),
         ("bugdet.trials=5", "unknown key. Did you mean budget?"),
-        ("colour=red", "unknown key. Known: budget, metric, resources"),
+        ("colour=red", "unknown key. Known: budget, metric, model"),
     ],
 )
 def test_a_wrong_value_is_told_with_its_key_and_rule(
