@@ -4,7 +4,11 @@ from importlib import import_module
 
 from trainables.base import Trainable
 
-MODULES = {"tabular": "trainables.tabular", "toy": "trainables.toy"}
+MODULES = {
+    "image": "trainables.image",
+    "tabular": "trainables.tabular",
+    "toy": "trainables.toy",
+}
 
 
 def get(name: str) -> Trainable:

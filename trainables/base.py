@@ -1,7 +1,7 @@
 """The contract: a trainable is ``train(config, context)``; it knows nothing of the search."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -82,7 +82,8 @@ class DataRequest:
     """Which data to load: ``seed`` draws the split, unless ``split`` is ``official``.
 
     ``directory`` is a local copy to read instead of fetching, ``cache`` where fetched files stay.
-    ``synthetic`` asks for generated data of the same shape.
+    ``synthetic`` asks for generated data of the same shape. ``model`` and ``options``, as in
+    ``Context``, say which initial weights are shared with the data.
     """
 
     dataset: str
@@ -92,6 +93,8 @@ class DataRequest:
     directory: Path | None = None
     cache: Path | None = None
     synthetic: bool = False
+    model: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 class DataError(Exception):

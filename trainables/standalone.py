@@ -59,7 +59,15 @@ def main(
     parser = _parser(models)
     args = parser.parse_args()
     request = DataRequest(
-        args.dataset, args.seed, args.split, args.metric, args.data_dir, args.cache, args.synthetic
+        dataset=args.dataset,
+        seed=args.seed,
+        split=args.split,
+        metric=args.metric,
+        directory=args.data_dir,
+        cache=args.cache,
+        synthetic=args.synthetic,
+        model=args.model,
+        options=dict(args.option),
     )
     try:
         data = load(request)

@@ -137,6 +137,8 @@ def _load(config: StudyConfig, data_dir: Path | None) -> Data:
         directory=data_dir,
         cache=home() / "data",
         synthetic=config.synthetic,
+        model=config.task.model,
+        options=config.model.given,
     )
     try:
         return trainable.load(request)

@@ -34,8 +34,12 @@ def read(repository: str, request: DataRequest) -> "DatasetDict":
     Raises ``DataUnavailable`` if there is neither a local copy nor a way to fetch one, and
     ``DataError`` for files that are not what they should be.
     """
-    folder = local_copy(repository, request) or _fetch(repository, request)
-    return _load(folder, request)
+    return read_folder(obtain(repository, request), request)
+
+
+def obtain(repository: str, request: DataRequest) -> Path:
+    """The folder with the files of ``repository``; raises as ``read`` does."""
+    return local_copy(repository, request) or _fetch(repository, request)
 
 
 def locate(repository: str, request: DataRequest) -> str:
@@ -91,7 +95,8 @@ def _files(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _load(folder: Path, request: DataRequest) -> "DatasetDict":
+def read_folder(folder: Path, request: DataRequest) -> "DatasetDict":
+    """The splits that the files of ``folder`` make up; raises ``DataError``."""
     os.environ.update(QUIET)
     import datasets
     from pyarrow import ArrowException
