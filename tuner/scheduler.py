@@ -17,6 +17,7 @@ from meta.study import Measurement, TrialState
 from tuner.asha import Asha
 from tuner.context import OUT_OF_MEMORY
 from tuner.events import Ended, Event, Measured
+from tuner.home import redact
 from tuner.journal import Journal
 
 WORKER_RETRIES = 1
@@ -58,7 +59,7 @@ class StudyScheduler(FIFOScheduler):
         running = self._journal.trials[id].state is TrialState.RUNNING
         if running and trial.run_metadata.num_failures > WORKER_RETRIES:
             error = Path(trial.error_file).read_text()
-            self._journal.append(Ended(id, TrialState.FAILED, _loss(error)))
+            self._journal.append(Ended(id, TrialState.FAILED, redact(_loss(error))))
 
     def choose_trial_to_run(self, tune_controller: TuneController) -> RayTrial | None:
         """Ray asks ten times a second and more: the moment to end trials that hang."""
@@ -105,7 +106,8 @@ def _ended(id: int, end: tuple[str, str, float] | None) -> Ended | None:
     if end is None:
         return None
     state, reason, seconds = end
-    return Ended(id, TrialState(state), reason, seconds)
+    # again, for the node of the trial may not know the secrets of this one
+    return Ended(id, TrialState(state), redact(reason), seconds)
 
 
 def _loss(error: str) -> str:

@@ -81,6 +81,15 @@ def test_the_last_batch_ends_the_trial_as_the_worker_says(
     )
 
 
+def test_a_reason_is_entered_without_the_secrets_that_this_process_knows(
+    scheduler: StudyScheduler, log: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_0123456789")
+    last = batch(ended=("FAILED", "OSError: bad token hf_0123456789", 0.1))
+    scheduler.on_trial_complete(None, ray_trial(2), last)  # type: ignore[arg-type]
+    assert log.trials[2].reason == "OSError: bad token ***"
+
+
 def test_a_batch_that_comes_twice_is_entered_once(scheduler: StudyScheduler, log: Journal) -> None:
     for _ in range(2):
         report(scheduler, 0, batch(0.5, 0.4))
