@@ -1,0 +1,84 @@
+"""The best value over trials and over cost, of each arm; and what each arm used."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from tuner.comparison.measures import cost_axis
+from tuner.comparison.records import Cost, Curve
+from tuner.comparison.runs import GPU_HOURS, Run
+
+GRID = 100
+"""Points of a curve over cost."""
+
+Groups = dict[tuple[str, str], list[Run]]
+
+
+def curves(groups: Groups) -> Iterator[Curve]:
+    """Two curves for each task and arm that has a completed trial for every seed."""
+    axis = cost_axis([run for runs in groups.values() for run in runs])
+    for (task, arm), runs in groups.items():
+        starts = [next((p for p in run.points if p.best is not None), None) for run in runs]
+        begun = [point for point in starts if point is not None]
+        if len(begun) < len(runs):
+            continue
+        last = min(len(run.points) for run in runs)
+        trials = [float(n) for n in range(max(point.trials for point in begun), last + 1)]
+        yield _curve(task, arm, "trials", runs, trials, _after_trials)
+        first, end = (
+            max(point.seconds for point in begun),
+            min(run.training_seconds for run in runs),
+        )
+        yield _curve(task, arm, axis, runs, list(np.linspace(first, end, GRID)), _after_seconds)
+
+
+def _after_trials(run: Run, trials: float) -> float | None:
+    return run.points[int(trials) - 1].best
+
+
+def _after_seconds(run: Run, seconds: float) -> float | None:
+    return run.at_cost(seconds)
+
+
+def _curve(
+    task: str,
+    arm: str,
+    axis: str,
+    runs: Sequence[Run],
+    x: Sequence[float],
+    read: Callable[[Run, float], float | None],
+) -> Curve:
+    values = np.array([[read(run, at) for at in x] for run in runs], float).reshape(-1, len(x))
+    low, median, high = np.quantile(values, [0.25, 0.5, 0.75], axis=0)
+    scale = _gpu_share(runs) / 3600 if axis == GPU_HOURS else 1.0
+    return Curve(
+        task,
+        arm,
+        axis,
+        runs[0].study.metric.name,
+        len(runs),
+        tuple(float(at) * scale for at in x),
+        *(tuple(map(float, part)) for part in (median, low, high)),
+    )
+
+
+def _gpu_share(runs: Sequence[Run]) -> float:
+    """GPUs that one trial occupied, on average."""
+    hours = sum(run.finished.gpu_hours for run in runs)
+    return hours * 3600 / sum(run.training_seconds for run in runs)
+
+
+def costs(groups: Groups) -> Iterator[Cost]:
+    """What each arm used on each task."""
+    for (task, arm), runs in groups.items():
+        training = sum(run.training_seconds for run in runs)
+        running = sum(run.running_seconds for run in runs)
+        yield Cost(
+            task,
+            arm,
+            len(runs),
+            sum(len(run.points) for run in runs),
+            training,
+            running,
+            sum(run.finished.gpu_hours for run in runs),
+        )
