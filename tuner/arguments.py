@@ -27,16 +27,44 @@ CONFIG_OPTIONS = {
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "tasks": {
         "metavar": "TASK",
-        "nargs": "+",
+        "nargs": "*",
         "help": "a built-in task, a pattern such as 'wine-quality-*', or the path of a YAML file",
     },
     "task": {"metavar": "TASK", "help": "a built-in task, or the path of a YAML file"},
-    "run_dir": {"metavar": "RUN_DIR", "type": Path, "help": "the directory of a run"},
+    "run_dir": {
+        "metavar": "RUN_DIR",
+        "type": Path,
+        "help": "the directory of a run, or of an experiment",
+    },
     "run_dirs": {
         "metavar": "RUN_DIR",
         "nargs": "+",
         "type": Path,
         "help": "the directory of a run; several of one task make one page",
+    },
+    "sources": {
+        "metavar": "SOURCE",
+        "nargs": "+",
+        "help": "the directory of an experiment or of a run, or a task, whose runs are looked for",
+    },
+    "--arms": {
+        "metavar": "ARM,ARM",
+        "help": "run each task in several arms, paired by seed and split: cold, default (cold, but"
+        " the default configuration first), warm; 5 repeats unless --repeats says otherwise",
+    },
+    "--repeats": {
+        "metavar": "N",
+        "help": "run each arm with N seeds, from --seed on: at least 3, 5 advised",
+    },
+    "--all": {
+        "action": "store_true",
+        "help": "run the twelve tasks; --time-budget and --gpu-hours are then for all together,"
+        " split over what is left",
+    },
+    "--export": {
+        "metavar": "DIR",
+        "type": Path,
+        "help": "write the tables as CSV and LaTeX, and the curves as SVG and PDF",
     },
     "study": {"metavar": "STUDY", "help": "the id of a study, as `tuner history list` shows it"},
     "--baseline": {
@@ -163,10 +191,18 @@ SOURCE = (
     "--map",
     "--dry-run",
 )
+ARMS = ("--arms", "--repeats", "--all")
 RUN = ("--no-finalize", "--quiet")
 COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "run": ("tune tasks", ("tasks", *STUDY, *PLACE, *RUN, "--out")),
-    "resume": ("go on with a study that was interrupted", ("run_dir", "--repair", *PLACE, *RUN)),
+    "run": ("tune tasks", ("tasks", *ARMS, *STUDY, *PLACE, *RUN, "--out")),
+    "resume": (
+        "go on with a study or an experiment that was interrupted",
+        ("run_dir", "--repair", *PLACE, *RUN),
+    ),
+    "compare": (
+        "compare the arms of finished studies, with tests and intervals",
+        ("sources", "--export", "--json"),
+    ),
     "report": ("write the page of a run, or of several", ("run_dirs", "--html", "--json")),
     "plan": ("check all, show what a run would do, and run nothing", ("tasks", *STUDY, *PLACE)),
     "tasks": ("list the built-in tasks and where their data are", ("--data-dir", "--json")),

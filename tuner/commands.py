@@ -11,12 +11,15 @@ from meta.study import Study, Trial
 from tuner.catalogue import configs, whereabouts
 from tuner.config import RunOptions, StudyConfig, Tracking
 from tuner.config_reader import load
+from tuner.design import FILE_NAME as EXPERIMENT
+from tuner.design_request import design, is_experiment
 from tuner.errors import (
     EnvironmentFault,
     NoTrialCompleted,
     RunDirectoryError,
     UsageError,
 )
+from tuner.experiment_commands import compare_arms, resume_arms, run_arms
 from tuner.home import redact
 from tuner.journal import FILE_NAME
 from tuner.request import Asked, asked_studies, read_options, read_store
@@ -38,6 +41,9 @@ class Result(Protocol):
 
 def _run(arguments: Namespace) -> None:
     studies = asked_studies(arguments)
+    if is_experiment(arguments):
+        run_arms(*design(arguments, studies))
+        return
     from tuner.driver import run
 
     _each(studies, run, arguments.json)
@@ -76,6 +82,9 @@ def _resume(arguments: Namespace) -> None:
     options = read_options(arguments, faults)
     if faults:
         raise UsageError(*faults)
+    if (arguments.run_dir / EXPERIMENT).is_file():
+        resume_arms(arguments.run_dir, options)
+        return
     if not (arguments.run_dir / FILE_NAME).is_file():
         from tuner.rundir import runs
 
@@ -258,6 +267,7 @@ COMMANDS: dict[str, Callable[[Namespace], None]] = {
     "run": _run,
     "resume": _resume,
     "report": _report,
+    "compare": compare_arms,
     "plan": _plan,
     "tasks": _tasks,
     "doctor": _doctor,

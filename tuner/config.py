@@ -125,10 +125,11 @@ PARTS: dict[str, Any] = {
 class RunOptions:
     """How a study is run, beside what defines it.
 
-    ``arm`` is ``warm`` or ``cold``; ``history`` holds the stores to learn from (empty: the
-    tracking store); ``address`` is ``auto``, ``local`` or ``HOST:PORT``; ``out`` the run directory;
-    ``repair`` lets a resume mend a damaged journal; ``command`` what to type for a warm run like
-    this one.
+    ``arm`` is ``warm``, ``cold``, or ``default``: cold, but the default configuration first.
+    ``history`` holds the stores to learn from (empty: the tracking store), ``known`` is a file of
+    past studies to learn from in place of all stores. ``address`` is ``auto``, ``local`` or
+    ``HOST:PORT``; ``out`` the run directory; ``repair`` lets a resume mend a damaged journal;
+    ``command`` what to type for a warm run like this one.
     """
 
     arm: str = "warm"
@@ -142,4 +143,5 @@ class RunOptions:
     json: bool = False
     allow_code: bool = False
     repair: bool = False
+    known: Path | None = None
     command: str = ""

@@ -38,7 +38,7 @@ CATCH_UP_SECONDS = 30.0
 
 def run(config: StudyConfig, options: RunOptions) -> Report:
     """Run a new study; raises a ``TunerError`` for what a user can cause."""
-    data = _load(config, options.data_dir)
+    data = load_data(config, options.data_dir)
     with Cluster(options.address) as cluster:
         cluster.start()
         past = read_past(config, options, data.features)
@@ -85,7 +85,7 @@ def resume(directory: Path, options: RunOptions) -> Report:
         if problem := code.problem(config.trainable, config.code, options.allow_code):
             raise UsageError(f"{directory}: {problem}")
         data_dir = options.data_dir or journal.header["data_dir"]
-        data = _load(config, data_dir and Path(data_dir))
+        data = load_data(config, data_dir and Path(data_dir))
         if data.fingerprint != journal.study.fingerprint:
             raise UsageError(
                 f"{directory}: the data differ from those of the study (fingerprint"
@@ -125,7 +125,8 @@ def _tell_changes(journal: Journal, directory: Path) -> None:
         announce(f"warning: other versions than before ({'; '.join(others)})")
 
 
-def _load(config: StudyConfig, data_dir: Path | None) -> Data:
+def load_data(config: StudyConfig, data_dir: Path | None) -> Data:
+    """The data of a study; raises ``UsageError`` or ``EnvironmentFault`` if they are not usable."""
     trainable = code.load(config.trainable, config.code)
     if trainable.load is None:
         return Data(None, "", {}, {})

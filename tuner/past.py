@@ -15,6 +15,7 @@ from meta.study import Study
 from tuner.config import RunOptions, StudyConfig
 from tuner.errors import EnvironmentFault
 from tuner.home import default_tracking_uri, redact
+from tuner.importers.archive import read_archive
 from tuner.priors import cached_prior
 from tuner.starter import starter_studies
 
@@ -87,6 +88,8 @@ def read_past(
     """
     if options.arm == "cold":
         return Past()
+    if options.arm == "default":
+        return Past(tuple(recommend(None, Encoding(config.space), 1, {})))
     found, unavailable = _read_stores(config, options)
     sifted = sift(found.kept, config.task.model, config.space, config.metric)
     starter = starter_studies() if options.use_history and config.warm_start.starter else []
@@ -109,6 +112,8 @@ def read_past(
 
 def _read_stores(config: StudyConfig, options: RunOptions) -> tuple[Sifted, list[str]]:
     """What all stores hold, not yet sifted, and which could not be read."""
+    if options.known is not None:
+        return Sifted(tuple(read_archive(options.known)), ()), []
     studies: list[Study] = []
     refused: list[Refusal] = []
     unavailable: list[str] = []
@@ -124,6 +129,15 @@ def _read_stores(config: StudyConfig, options: RunOptions) -> tuple[Sifted, list
         studies += found.studies
         refused += found.refused
     return Sifted(tuple(studies), tuple(refused)), unavailable
+
+
+def frozen(config: StudyConfig, options: RunOptions) -> tuple[list[Study], str]:
+    """The past studies that can teach this one, to be kept in a file, and what to say of them."""
+    found, unavailable = _read_stores(config, options)
+    kept = sift(found.kept, config.task.model, config.space, config.metric).kept
+    studies = list({study.id: study for study in kept}.values())
+    told = f"{len(studies)} past studies to learn from, as of now: none of this experiment"
+    return studies, "; ".join([told, *(f"history unavailable: {why}" for why in unavailable)])
 
 
 def _name(study: Study, borrowed: bool) -> str:

@@ -41,7 +41,7 @@ class Progress:
         metric = self._journal.metric
         best = f"best {metric.name} {self._best.value:.6g}" if self._best else "no result yet"
         return (
-            f"{self._done}/{self._total} trials, {best}, {_clock(self._journal.elapsed_seconds)}"
+            f"{self._done}/{self._total} trials, {best}, {clock(self._journal.elapsed_seconds)}"
             f"{self._left()}"
         )
 
@@ -64,10 +64,11 @@ class Progress:
         if self._ended < 2 or self._done >= self._total:
             return ""
         pace = (time.monotonic() - self._first_end) / (self._ended - 1)
-        return f", {_clock(pace * (self._total - self._done))} left"
+        return f", {clock(pace * (self._total - self._done))} left"
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Seconds as ``M:SS`` or ``H:MM:SS``."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -9,6 +9,7 @@ from tuner import tasks
 from tuner.arguments import CONFIG_OPTIONS, REPEATED_OPTIONS, SWITCHES
 from tuner.config import RunOptions, StudyConfig
 from tuner.config_reader import Override, load
+from tuner.design_request import design_faults, is_experiment
 from tuner.errors import UsageError, gathering
 from tuner.home import default_tracking_uri, tracking_uri
 
@@ -21,15 +22,16 @@ Asked = tuple[StudyConfig, RunOptions]
 
 def asked_studies(arguments: Namespace) -> list[Asked]:
     """The configurations of the tasks and how to run them; all faults at once."""
-    faults: list[str] = []
+    faults = list(design_faults(arguments))
     overrides = _overrides(arguments, faults)
     options = read_options(arguments, faults)
     studies = []
-    for source in tasks.expand(arguments.tasks):
+    sources = tasks.mission() if vars(arguments).get("all") else tasks.expand(arguments.tasks)
+    for source in sources:
         with gathering(faults):
             config = load(source, overrides, arguments.allow_code)
             studies.append((config, replace(options, command=_command(source, arguments))))
-    if options.out and len(studies) > 1:
+    if options.out and len(studies) > 1 and not is_experiment(arguments):
         what = f"one directory holds one study, got {len(studies)} tasks"
         faults.append(f"--out: {what}. Leave it out, or run them one by one.")
     if faults:

@@ -17,13 +17,13 @@ LOCK_FILE = "lock.json"
 STATUS_FILE = "status.json"
 
 
-def new_directory(name: str, out: Path | None) -> Path:
+def new_directory(name: str, out: Path | None, among: str = "runs") -> Path:
     """Make the directory of a new run: ``out``, or one with the name and time under the home.
 
     Raises ``EnvironmentFault`` if it cannot be made, ``RunDirectoryError`` if it holds a run.
     """
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
-    path = (out or home() / "runs" / f"{name}-{stamp}").absolute()
+    path = (out or home() / among / f"{name}-{stamp}").absolute()
     try:
         while out is None and path.exists():
             path = path.with_name(f"{name}-{stamp}-{os.urandom(2).hex()}")

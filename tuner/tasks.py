@@ -10,6 +10,25 @@ from tuner.suggest import did_you_mean
 CONFIGS = Path(__file__).parent.parent / "configs"
 
 
+DATASETS = {
+    ("cifar10", "cifar100"): ("resnet50", "efficientnet-b0"),
+    ("imdb", "ag-news"): ("bert-base", "distilbert"),
+    ("adult", "wine-quality"): ("xgboost", "lightgbm"),
+}
+"""The data sets and models of the twelve tasks that ``--all`` stands for."""
+
+
+def mission() -> list[str]:
+    """The twelve tasks of ``--all`` by id, as far as they are built in."""
+    ids = [
+        f"{dataset}-{model}"
+        for datasets, models in DATASETS.items()
+        for dataset in datasets
+        for model in models
+    ]
+    return [id for id in ids if id in built_in()]
+
+
 def built_in() -> dict[str, Path]:
     """The configuration files by task id, e.g. ``wine-quality-xgboost``."""
     return {path.stem: path for path in sorted(CONFIGS.glob("*.yaml"))}

@@ -51,6 +51,11 @@ def compare(runs: Sequence[Run], notes: Sequence[str] = ()) -> Comparison:
 def _contrast(baseline: str, candidate: str, found: Sequence[Pairing]) -> Contrast:
     metrics = {run.study.task.id: run.study.metric.name for run, _ in found}
     results = [assess(measure, pairs, metrics) for measure, pairs in measured(found)]
+    if not results:
+        raise UsageError(
+            f"nothing to compare: no trial completed in {found[0][0].directory} and its like."
+            " `tuner resume RUN_DIR` says why."
+        )
     return Contrast(baseline, candidate, tuple(results))
 
 

@@ -69,6 +69,7 @@ def test_five_pairs_cannot_reach_five_percent_by_wilcoxon() -> None:
     assert wilcoxon(np.zeros(5)) == 1.0
 
 
+@pytest.mark.slow
 def test_holm_corrects_as_statsmodels_does_and_leaves_out_what_has_no_p() -> None:
     multitest = pytest.importorskip("statsmodels.stats.multitest")
     values = [0.01, 0.04, 0.03, 0.005, 0.8, 0.04]
@@ -77,6 +78,7 @@ def test_holm_corrects_as_statsmodels_does_and_leaves_out_what_has_no_p() -> Non
     assert holm([0.01, None, 0.03]) == [pytest.approx(0.02), None, pytest.approx(0.03)]
 
 
+@pytest.mark.slow
 def test_the_detectable_effect_is_that_of_statsmodels_power_analysis() -> None:
     power = pytest.importorskip("statsmodels.stats.power")
     for tests in (1, 4):

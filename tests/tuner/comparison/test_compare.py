@@ -1,0 +1,193 @@
+"""From run directories to verdicts."""
+
+from pathlib import Path
+
+import pytest
+
+from meta.study import Metric, Task
+from tests.tuner.comparison.studies import TASK, finished
+from tests.tuner.studies import METRIC
+from tuner.comparison.compare import compare
+from tuner.comparison.records import Comparison, Contrast, Result
+from tuner.comparison.runs import Run
+from tuner.comparison.tables import text
+from tuner.errors import UsageError
+
+OTHER = Task("other", "curve")
+NOISE = (0.00, 0.02, -0.01, 0.01, 0.03)
+
+
+def both(folder: Path, gain: float, task: Task = TASK) -> list[Run]:
+    """Five pairs: the warm study is better by ``gain``, give or take a little."""
+    runs = []
+    for seed, noise in enumerate(NOISE):
+        level = 1 + seed / 10
+        runs.append(finished(folder, "cold", seed, (3.0, 2.0, level), task=task, test=level))
+        warm = (2.0, level - gain + noise, level - gain + noise)
+        runs.append(finished(folder, "warm", seed, warm, task=task, test=warm[-1]))
+    return runs
+
+
+def result(comparison: Comparison, key: str, contrast: int = 0) -> Result:
+    found: Contrast = comparison.contrasts[contrast]
+    return next(one for one in found.results if one.measure.key == key)
+
+
+def test_each_measure_of_a_pair_is_what_a_reader_computes_by_hand(tmp_path: Path) -> None:
+    cold = finished(tmp_path, "cold", 0, (4.0, None, 2.0, 1.0), test=1.5)
+    warm = finished(tmp_path, "warm", 0, (3.0, 1.0, None, 0.5), test=1.2)
+    comparison = compare([cold, warm])
+    expected = {
+        "area": ((3.5 + 3.5 + 1.5 + 0.5) / 4, (2.5 + 0.5 + 0.5 + 0.0) / 4),
+        "final": (1.0, 0.5),
+        "at_cost": (1.0, 0.5),
+        "trials": (4.0, 2.0),
+        "seconds": (4.0, 2.0),
+        "test": (1.5, 1.2),
+        "test_mae": (3.0, 2.4),
+    }
+    for key, (before, after) in expected.items():
+        (pair,) = result(comparison, key).pairs
+        assert (pair.baseline, pair.candidate) == pytest.approx((before, after)), key
+
+
+def test_a_study_that_is_ahead_is_called_better_and_one_behind_worse(tmp_path: Path) -> None:
+    comparison = compare(both(tmp_path, 0.3))
+    effect = result(comparison, "final").headline
+    assert effect.effect == pytest.approx(-0.29)
+    assert effect.better == effect.pairs == 5
+    assert effect.verdict.startswith("Better: 0.29 loss less (95 % interval ")
+    assert "Wilcoxon test alone does not show it (p 0.062)" in effect.verdict
+    worse = result(compare(both(tmp_path / "worse", -0.3)), "final").headline
+    assert worse.verdict.startswith("Worse: ")
+
+
+def test_no_difference_is_never_claimed_only_not_shown(tmp_path: Path) -> None:
+    effect = result(compare(both(tmp_path, 0.01)), "final").headline
+    assert effect.verdict.startswith("No difference shown (p ")
+    assert "is ruled out at 95 %, what lies inside is not" in effect.verdict
+    assert "finds a true effect of " in effect.verdict
+
+
+def test_the_target_is_the_worse_of_the_final_values_so_that_no_arm_is_favoured(
+    tmp_path: Path,
+) -> None:
+    ahead = finished(tmp_path, "cold", 0, (3.0, 1.0, 0.5))
+    behind = finished(tmp_path, "warm", 0, (3.0, 2.0, 1.0))
+    (pair,) = result(compare([ahead, behind]), "trials").pairs
+    assert (pair.baseline, pair.candidate) == (2, 3)
+
+
+def test_over_tasks_p_values_are_corrected_and_effects_are_in_percent(tmp_path: Path) -> None:
+    runs = both(tmp_path, 0.3) + both(tmp_path, 0.3, OTHER)
+    found = result(compare(runs), "final")
+    assert found.overall is not None
+    assert found.overall.unit == "%"
+    assert found.overall.pairs == 10
+    assert not found.overall.generalises
+    assert "of these tasks, not of others" in found.overall.verdict
+    for effect in found.tasks:
+        assert effect.t_p is not None
+        assert effect.holm_p == pytest.approx(2 * effect.t_p)
+
+
+def test_tasks_that_maximise_and_tasks_that_minimise_are_compared_by_what_is_missing(
+    tmp_path: Path,
+) -> None:
+    accuracy = Metric("accuracy", "max", 0.0, 1.0)
+    runs = both(tmp_path, 0.3)
+    for seed, noise in enumerate(NOISE):
+        values = (0.5, 0.7 + noise)
+        runs.append(finished(tmp_path, "cold", seed, values, task=OTHER, metric=accuracy))
+        better = (0.6, 0.8 + noise / 2)
+        runs.append(finished(tmp_path, "warm", seed, better, task=OTHER, metric=accuracy))
+    found = result(compare(runs), "final")
+    assert found.measure.better == "low"
+    other = next(effect for effect in found.tasks if effect.scope == OTHER.id)
+    assert (other.baseline, other.better) == (pytest.approx(0.29), 5)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"fingerprint": "other"}, "data differs (data in "),
+        ({"metric": METRIC, "changes": {"budget": {"trials": 9}}}, "budget.trials differs"),
+        ({"changes": {"space": {}}}, "space"),
+        ({"changes": {"sampler": "tpe"}}, "sampler differs (meta-gp in "),
+        ({"test": 1.0}, "tested differs"),
+    ],
+)
+def test_studies_that_differ_in_more_than_the_arm_are_refused_with_the_difference(
+    tmp_path: Path, change: dict[str, object], told: str
+) -> None:
+    cold = finished(tmp_path, "cold", 3, (1.0,))
+    warm = finished(tmp_path, "warm", 3, (1.0,), **change)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="cannot pair cold and warm of toy-curve, seed 3") as error:
+        compare([cold, warm])
+    assert told in str(error.value)
+
+
+def test_one_arm_alone_is_nothing_to_compare(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="nothing to compare: toy-curve, seed 0: cold"):
+        compare([finished(tmp_path, "cold", 0, (1.0,))])
+
+
+def test_a_study_without_its_partner_is_left_out_and_named(tmp_path: Path) -> None:
+    runs = [*both(tmp_path, 0.3), finished(tmp_path, "warm", 9, (1.0, 1.0, 1.0), test=1.0)]
+    comparison = compare(runs)
+    assert "toy-curve, seed 9: no cold study, so no pair." in comparison.notes
+    assert result(comparison, "final").headline.pairs == 5
+
+
+def test_a_study_that_learned_from_its_rivals_is_told(tmp_path: Path) -> None:
+    cold = finished(tmp_path, "cold", 0, (1.0,))
+    warm = finished(tmp_path, "warm", 1, (1.0,), sources=["toy-curve-cold-0", "elsewhere"])
+    partners = [
+        finished(tmp_path, "warm", 0, (1.0,)),
+        finished(tmp_path, "cold", 1, (1.0,)),
+    ]
+    notes = compare([cold, warm, *partners]).notes
+    assert any("learned from 1 studies that are compared here" in note for note in notes)
+    assert not any("elsewhere" in note for note in notes)
+
+
+def test_two_pairs_are_too_few_to_test(tmp_path: Path) -> None:
+    effect = result(compare(both(tmp_path, 0.3)[:4]), "final").headline
+    assert effect.t_p is None
+    assert effect.verdict.startswith("Too few pairs to test: 2")
+
+
+def test_three_arms_give_three_contrasts_and_a_curve_each(tmp_path: Path) -> None:
+    runs = both(tmp_path, 0.3)
+    for seed in range(5):
+        runs.append(finished(tmp_path, "default", seed, (2.0, 2.0, 1.5), test=1.0))
+    comparison = compare(runs)
+    pairs = [(contrast.baseline, contrast.candidate) for contrast in comparison.contrasts]
+    assert pairs == [("cold", "default"), ("cold", "warm"), ("default", "warm")]
+    trials = [curve for curve in comparison.curves if curve.axis == "trials"]
+    assert [curve.arm for curve in trials] == ["cold", "default", "warm"]
+    assert trials[1].median == (2.0, 2.0, 1.5)
+    assert {curve.axis for curve in comparison.curves} == {"trials", "training seconds"}
+
+
+def test_cost_is_gpu_hours_where_gpus_were_used(tmp_path: Path) -> None:
+    runs = [
+        finished(tmp_path, arm, 0, (3.0, 1.0), gpu_hours=2 * 0.5 / 3600) for arm in ("cold", "warm")
+    ]
+    comparison = compare(runs)
+    curve = next(one for one in comparison.curves if one.axis == "GPU-hours")
+    assert curve.x[-1] == pytest.approx(2 * 0.5 / 3600)
+    assert result(comparison, "at_cost").measure.title == "best value at equal GPU-hours"
+
+
+def test_studies_without_any_completed_trial_measure_nothing(tmp_path: Path) -> None:
+    runs = [finished(tmp_path, arm, 0, (None, None)) for arm in ("cold", "warm")]
+    with pytest.raises(UsageError, match="no trial completed"):
+        compare(runs)
+
+
+def test_the_text_says_verdicts_numbers_costs_and_notes(tmp_path: Path) -> None:
+    shown = text(compare([*both(tmp_path, 0.3), *both(tmp_path, 0.2, OTHER)]))
+    assert "warm against cold, area under the regret curve:" in shown
+    assert "rank-biserial" in shown
+    assert "training s" in shown
