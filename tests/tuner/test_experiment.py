@@ -1,0 +1,248 @@
+"""Whole experiments, with a stand-in for the driver that writes what a study would."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from meta.study import Measurement, Study, Task, TrialState
+from tests.tuner.studies import METRIC, SPACE
+from tuner import experiment
+from tuner.config import Resources, RunOptions, StudyConfig
+from tuner.design import FILE_NAME, Design, Record
+from tuner.errors import EnvironmentFault, Interrupted, NoTrialCompleted, RunDirectoryError
+from tuner.events import Ended, FinalFit, Finished, Measured, Started
+from tuner.importers.archive import read_archive
+from tuner.journal import Journal
+from tuner.resources import Node
+
+CONFIG = StudyConfig(Task("toy", "curve"), "toy", METRIC, SPACE, resources=Resources(gpu=0))
+OTHER = replace(CONFIG, task=Task("other", "curve"))
+DESIGN = Design((CONFIG,), ("cold", "default", "warm"), (5, 6, 7), ("tuner run toy-curve",))
+OPTIONS = RunOptions(quiet=True, use_history=False)
+
+
+class Driver:
+    """Runs studies of one trial; ``seconds`` is how long each takes, ``dies_at`` which ones end
+    with an error, ``barren`` whether no trial completes."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[StudyConfig, RunOptions]] = []
+        self.resumed: list[Path] = []
+        self.dies_at: dict[int, BaseException] = {}
+        self.barren = False
+        self.versions = "1"
+
+    def run(self, config: StudyConfig, options: RunOptions) -> None:
+        self.asked.append((config, options))
+        out = options.out
+        assert out is not None
+        out.mkdir(parents=True)
+        if error := self.dies_at.get(len(self.asked)):
+            (out / "prior.npz").touch()
+            raise error
+        name = f"{config.task.id}-{options.arm}-{config.seed}"
+        study = Study(name, config.task, SPACE, METRIC, config.seed, options.arm)
+        header = {
+            "config": config.to_json(),
+            "past": {"points": []},
+            "versions": {"ray": self.versions},
+        }
+        log = Journal.create(out, study, header)
+        log.append(Started(0, {"x": 0.5, "depth": 1}, "", 0))
+        log.append(Measured(0, Measurement(1, 1.0 + config.seed, 1.0)))
+        state = TrialState.FAILED if self.barren else TrialState.COMPLETED
+        log.append(Ended(0, state, "", 1.0))
+        log.append(Finished("all trials done"))
+        if self.barren:
+            log.close()
+            raise NoTrialCompleted("no trial completed")
+        log.append(FinalFit({"x": 0.5, "depth": 1}, 1.0))
+        log.close()
+
+    def resume(self, directory: Path, options: RunOptions) -> None:
+        self.resumed.append(directory)
+
+
+@pytest.fixture
+def driver(monkeypatch: pytest.MonkeyPatch) -> Driver:
+    stand_in = Driver()
+
+    @contextmanager
+    def connected(address: str) -> Iterator[list[Node]]:
+        if address == "nowhere:1":
+            raise EnvironmentFault("cannot reach Ray")
+        yield [Node(2, 0)]
+
+    monkeypatch.setattr(experiment, "run", stand_in.run)
+    monkeypatch.setattr(experiment, "resume", stand_in.resume)
+    monkeypatch.setattr(experiment, "connected", connected)
+    return stand_in
+
+
+def order(driver: Driver) -> list[tuple[str, int]]:
+    return [(options.arm, config.seed) for config, options in driver.asked]
+
+
+def test_arms_are_interleaved_and_their_order_rotates(driver: Driver) -> None:
+    experiment.run_experiment(DESIGN, OPTIONS)
+    assert order(driver) == [
+        *(("cold", 5), ("default", 5), ("warm", 5)),
+        *(("default", 6), ("warm", 6), ("cold", 6)),
+        *(("warm", 7), ("cold", 7), ("default", 7)),
+    ]
+
+
+def test_every_study_is_in_the_experiments_directory_and_compared(
+    driver: Driver, tmp_path: Path
+) -> None:
+    report = experiment.run_experiment(DESIGN, replace(OPTIONS, out=tmp_path / "x"))
+    assert (tmp_path / "x" / "toy-curve" / "warm-7" / "journal.db").is_file()
+    assert report.comparison is not None
+    assert len(report.comparison.contrasts) == 3
+    json.dumps(report.to_json(), allow_nan=False)
+    assert "compare again  tuner compare" in report.text()
+
+
+def test_no_study_learns_from_another_of_the_experiment(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store grows with every study; what a warm one is given does not."""
+    store: list[Study] = []
+
+    def read(config: StudyConfig, options: RunOptions) -> tuple[list[Study], str]:
+        return list(store), "as of now"
+
+    monkeypatch.setattr(experiment, "frozen", read)
+    store.append(Study("before", CONFIG.task, SPACE, METRIC, 0, "warm"))
+    run = driver.run
+
+    def growing(config: StudyConfig, options: RunOptions) -> None:
+        run(config, options)
+        store.append(Study(f"new-{len(store)}", CONFIG.task, SPACE, METRIC, 0, "warm"))
+
+    monkeypatch.setattr(experiment, "run", growing)
+    experiment.run_experiment(DESIGN, OPTIONS)
+    assert len(store) == 10
+    for _, options in driver.asked:
+        assert options.known is not None
+        assert [study.id for study in read_archive(options.known)] == ["before"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "config"),
+    [({"address": "nowhere:1"}, CONFIG), ({}, replace(CONFIG, resources=Resources(gpu=1)))],
+)
+def test_what_is_missing_is_told_before_anything_is_written(
+    driver: Driver, home: Path, changes: dict[str, str], config: StudyConfig
+) -> None:
+    with pytest.raises(EnvironmentFault):
+        experiment.run_experiment(
+            replace(DESIGN, configs=(config,)),
+            replace(OPTIONS, **changes),  # type: ignore[arg-type]
+        )
+    assert not home.exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(Interrupted(15, "x"), 143), (KeyboardInterrupt(), 130), (EnvironmentFault("full."), 3)],
+)
+def test_an_interrupted_experiment_goes_on_with_what_is_left(
+    driver: Driver, tmp_path: Path, error: BaseException, code: int
+) -> None:
+    driver.dies_at = {5: error}
+    with pytest.raises((Interrupted, EnvironmentFault), match="tuner resume") as caught:
+        experiment.run_experiment(DESIGN, replace(OPTIONS, out=tmp_path / "x"))
+    assert caught.value.exit_code == code
+    report = experiment.resume_experiment(tmp_path / "x", OPTIONS)
+    assert order(driver)[4] == order(driver)[5] == ("warm", 6)
+    assert len(driver.asked) == 10
+    assert not report.missing
+
+
+def test_a_finished_experiment_is_only_reported(driver: Driver, tmp_path: Path) -> None:
+    first = experiment.run_experiment(DESIGN, replace(OPTIONS, out=tmp_path / "x"))
+    again = experiment.resume_experiment(tmp_path / "x", replace(OPTIONS, address="nowhere:1"))
+    assert len(driver.asked) == 9
+    assert again.to_json() == first.to_json()
+
+
+def test_a_study_that_was_begun_is_resumed_not_repeated(driver: Driver, tmp_path: Path) -> None:
+    design = replace(DESIGN, finalize=False)
+    experiment.run_experiment(design, replace(OPTIONS, out=tmp_path / "x"))
+    begun = tmp_path / "x" / "toy-curve" / "cold-6"
+    for file in begun.iterdir():
+        file.unlink()
+    study = Study("begun", CONFIG.task, SPACE, METRIC, 6, "cold")
+    Journal.create(begun, study, {"config": CONFIG.to_json(), "past": {}}).close()
+    experiment.resume_experiment(tmp_path / "x", OPTIONS)
+    assert driver.resumed == [begun]
+    assert len(driver.asked) == 9
+
+
+def test_a_total_budget_is_split_over_what_is_left_alike_for_all_arms(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twelve studies share 120 s; those of the first pair took 1 s each."""
+    design = replace(
+        DESIGN,
+        configs=(CONFIG, OTHER),
+        commands=("a", "b"),
+        arms=("cold", "warm"),
+        time_seconds=120.0,
+    )
+    used = iter([0.0, 2.0, 80.0, 120.0, 130.0, 140.0])
+    monkeypatch.setattr(experiment, "_used", lambda directory, design: (next(used), 0.0))
+    report = experiment.run_experiment(design, OPTIONS)
+    given = [config.budget.time_seconds for config, _ in driver.asked]
+    assert given == pytest.approx([10, 10, 11.8, 11.8, 5, 5])
+    assert len(report.missing) == 6
+
+
+def test_an_experiment_in_which_nothing_completes_runs_on_and_says_so(driver: Driver) -> None:
+    driver.barren = True
+    with pytest.raises(NoTrialCompleted, match="no trial of any study completed"):
+        experiment.run_experiment(DESIGN, OPTIONS)
+    assert len(driver.asked) == 9
+
+
+def test_arms_that_cannot_be_paired_are_reported_uncompared(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    versions = (str(n) for n in range(9))
+    run = driver.run
+
+    def other(config: StudyConfig, options: RunOptions) -> None:
+        driver.versions = next(versions)
+        run(config, options)
+
+    monkeypatch.setattr(experiment, "run", other)
+    report = experiment.run_experiment(DESIGN, OPTIONS)
+    assert report.comparison is None
+    assert "versions.ray differs" in report.text()
+
+
+def test_progress_says_what_runs_and_how_long_the_rest_may_take(
+    driver: Driver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    experiment.run_experiment(DESIGN, replace(OPTIONS, quiet=False))
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == (
+        "toy-curve: 0 past studies to learn from, as of now: none of this experiment"
+    )
+    assert said[1] == "study 1 of 9: toy-curve, cold, seed 5"
+    assert said[3].startswith("study 3 of 9: toy-curve, warm, seed 5 (about 0:0")
+
+
+def test_the_file_of_an_experiment_is_read_back_or_refused(tmp_path: Path) -> None:
+    Record(DESIGN).write(tmp_path)
+    assert Record.read(tmp_path) == Record(DESIGN)
+    (tmp_path / FILE_NAME).write_text('{"version": 2}')
+    with pytest.raises(RunDirectoryError, match="format 2, this tuner reads 1"):
+        Record.read(tmp_path)
+    with pytest.raises(RunDirectoryError, match="cannot be read"):
+        Record.read(tmp_path / "nowhere")
