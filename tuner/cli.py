@@ -5,8 +5,8 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from tuner.arguments import parse
 from tuner.errors import TunerError
+from tuner.parser import parse
 from tuner.terminal import complain, prepare, say
 
 

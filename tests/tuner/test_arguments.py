@@ -8,12 +8,11 @@ from tuner.arguments import (
     CONFIG_OPTIONS,
     EXIT_CODES,
     SWITCHES,
-    build,
-    parse,
 )
 from tuner.commands import COMMANDS as FUNCTIONS
 from tuner.errors import TunerError, UsageError
 from tuner.fields import FIELDS
+from tuner.parser import build, parse
 
 
 def commands() -> list[str]:
