@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from signal import SIGINT
 
-from tuner.cluster import connected
+from tuner.cluster import Cluster
 from tuner.comparison.runs import read_run
 from tuner.config import RunOptions
 from tuner.design import FILE_NAME, Design, Member, Record, Slice
@@ -35,9 +35,9 @@ def run_experiment(design: Design, options: RunOptions) -> ExperimentReport:
     """
     for config in design.configs:
         load_data(config, options.data_dir)
-    with connected(options.address) as nodes:
+    with Cluster(options.address) as cluster:
         for config in design.configs:
-            allot(config.resources, nodes)
+            allot(config.resources, cluster.nodes)
         pasts = {}
         for config in design.configs:
             pasts[config.task.id], told = frozen(config, options)
@@ -62,7 +62,8 @@ def resume_experiment(directory: Path, options: RunOptions) -> ExperimentReport:
     with RunLock(directory):
         if not _left(directory, record.design):
             return report(directory, record.design)
-        with connected(options.address):
+        with Cluster(options.address) as cluster:
+            cluster.start()
             return _work(directory, record, options)
 
 

@@ -1,8 +1,6 @@
 """Whole experiments, with a stand-in for the driver that writes what a study would."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,19 +65,34 @@ class Driver:
         self.resumed.append(directory)
 
 
+class Cluster:
+    """A Ray of one machine; none at ``nowhere:1``."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    def __enter__(self) -> "Cluster":
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def start(self) -> None:
+        if self._address == "nowhere:1":
+            raise EnvironmentFault("cannot reach Ray")
+
+    @property
+    def nodes(self) -> list[Node]:
+        self.start()
+        return [Node(2, 0)]
+
+
 @pytest.fixture
 def driver(monkeypatch: pytest.MonkeyPatch) -> Driver:
     stand_in = Driver()
 
-    @contextmanager
-    def connected(address: str) -> Iterator[list[Node]]:
-        if address == "nowhere:1":
-            raise EnvironmentFault("cannot reach Ray")
-        yield [Node(2, 0)]
-
     monkeypatch.setattr(experiment, "run", stand_in.run)
     monkeypatch.setattr(experiment, "resume", stand_in.resume)
-    monkeypatch.setattr(experiment, "connected", connected)
+    monkeypatch.setattr(experiment, "Cluster", Cluster)
     return stand_in
 
 
