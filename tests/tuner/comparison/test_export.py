@@ -1,0 +1,56 @@
+"""The tables and figures for a paper."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from tests.tuner.comparison.studies import finished
+from tuner.comparison.compare import compare
+from tuner.comparison.export import export, latex
+from tuner.comparison.records import Comparison
+from tuner.errors import EnvironmentFault
+
+
+@pytest.fixture
+def comparison(tmp_path: Path) -> Comparison:
+    return compare(
+        [
+            finished(tmp_path, arm, seed, (3.0, 2.0 - seed / 10, level + seed / 9))
+            for arm, level in (("cold", 1.0), ("warm", 0.8))
+            for seed in range(4)
+        ]
+    )
+
+
+def test_tables_come_as_csv_and_latex_and_curves_as_svg_and_pdf(
+    comparison: Comparison, tmp_path: Path
+) -> None:
+    names = {file.name for file in export(comparison, tmp_path / "paper")}
+    tables = {"warm-against-cold", "costs"}
+    assert names == {f"{name}.{kind}" for name in tables for kind in ("csv", "tex")} | {
+        "toy-curve.svg",
+        "toy-curve.pdf",
+    }
+    with (tmp_path / "paper" / "warm-against-cold.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(comparison.contrasts[0].results)
+    effect = comparison.contrasts[0].results[0].headline
+    assert float(rows[0]["effect"]) == effect.effect
+    assert "cold (4 seeds)" in (tmp_path / "paper" / "toy-curve.svg").read_text()
+
+
+def test_the_same_comparison_gives_the_same_figures(comparison: Comparison, tmp_path: Path) -> None:
+    first, second = (export(comparison, tmp_path / name) for name in ("a", "b"))
+    assert [file.read_bytes() for file in first] == [file.read_bytes() for file in second]
+
+
+def test_latex_is_escaped() -> None:
+    table = latex(("a", "b", "c"), [["x_1 & 5 %", r"\input{/etc}", None]])
+    assert r"x\_1 \& 5 \% & \textbackslash{}input\{/etc\} & -- \\" in table
+
+
+def test_a_folder_that_cannot_be_made_is_told(comparison: Comparison, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(EnvironmentFault, match="Name a folder"):
+        export(comparison, tmp_path / "file")
