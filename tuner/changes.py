@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from tuner import __version__
-from tuner.arguments import parse
 from tuner.config import StudyConfig
 from tuner.home import redacted
+from tuner.parser import parse
 from tuner.request import asked_studies
 
 PACKAGES = ("ray", "optuna", "mlflow", "xgboost", "lightgbm", "scikit-learn", "numpy")
