@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from tests.inputs.cases import GOOD
 from tests.tuner.test_journal import HEADER, STUDY, trial_events
-from tuner.arguments import ARGUMENTS, COMMANDS, parse
+from tuner.arguments import ARGUMENTS, COMMANDS
 from tuner.config_reader import Override, load
 from tuner.errors import TunerError, UsageError
 from tuner.journal import FILE_NAME, Journal
+from tuner.parser import parse
 
 WORDS = [*ARGUMENTS, *" ".join(COMMANDS).split(), "toy-curve", "5", "budget.trials=3", "--", "-"]
 KEYS = ["version", "task", "metric", "space", "budget", "resources", "seed", "float", "int", "log"]
