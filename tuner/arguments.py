@@ -162,7 +162,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "--html": {
         "metavar": "FILE",
         "type": Path,
-        "help": "write the page here (report.html in the run directory)",
+        "help": "write the page here (of one run: report.html in its directory)",
     },
     "--host": {"metavar": "HOST", "default": "127.0.0.1", "help": "listen here (127.0.0.1)"},
     "--port": {"metavar": "PORT", "default": "5000", "help": "listen on this port (5000)"},
@@ -199,7 +199,7 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "compare": (
         "compare the arms of finished studies, with tests and intervals",
-        ("sources", "--export", "--json"),
+        ("sources", "--html", "--export", "--json"),
     ),
     "report": ("write the page of a run, or of several", ("run_dirs", "--html", "--json")),
     "plan": ("check all, show what a run would do, and run nothing", ("tasks", *STUDY, *PLACE)),

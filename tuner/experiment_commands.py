@@ -35,4 +35,9 @@ def compare_arms(arguments: Namespace) -> None:
         from tuner.comparison.export import export
 
         export(comparison, arguments.export)
+    if arguments.html:
+        from tuner.report import write_page
+        from tuner.report.arms import comparison_page
+
+        write_page(comparison_page(comparison), arguments.html)
     say_json(comparison.to_json()) if arguments.json else say(text(comparison))
