@@ -184,10 +184,11 @@ def read_journal(directory: Path) -> tuple[Study, dict[str, Any], list[Entry]]:
     if not path.is_file():
         raise RunDirectoryError(f"{directory}: holds no study. Start one with `tuner run`.")
     try:
+        acknowledged = last_sequence(directory)  # first: a run may be adding events meanwhile
         with closing(connect_readonly(directory)) as reader:
             study, header = read_header(reader)
             entries = list(read_entries(reader))
-        if (lost := last_sequence(directory) - len(entries)) > 0:
+        if (lost := acknowledged - len(entries)) > 0:
             raise ValueError(f"its last {lost} events are lost")
     except (sqlite3.Error, ValueError, KeyError, TypeError) as error:
         raise JournalDamaged(

@@ -10,6 +10,7 @@ from meta.study import Measurement, Metric, Task, Trial, TrialState
 from tests.tuner.studies import METRIC, SPACE, journal
 from trainables import tabular
 from trainables.base import Data, DataRequest
+from tuner.cluster import Cluster
 from tuner.config import Resources, StudyConfig
 from tuner.errors import NoTrialCompleted
 from tuner.events import FinalFit
@@ -27,8 +28,11 @@ def fit(folder: Path, config: StudyConfig, best: Config, data: Data = NONE) -> F
     """The final fit of a trial that was best with ``n_estimators`` cut to 100."""
     cut: Config = {"n_estimators": 100} if "n_estimators" in best else {}
     trial = Trial(0, best, TrialState.COMPLETED, (Measurement(9, 0.5, 1.0, {}, cut),))
-    with session(journal(folder), config, "local", data.payload) as at_work:
-        return final_fit(at_work, trial, data.held_out)
+    with (
+        Cluster("local") as cluster,
+        session(journal(folder), config, cluster, data.payload) as work,
+    ):
+        return final_fit(work, trial, data.held_out)
 
 
 def test_the_last_value_counts_and_no_rung_interrupts(tmp_path: Path) -> None:
