@@ -8,6 +8,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before NumPy: threads that wait for each other cost most
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_outside_service() -> Iterator[None]:

@@ -31,11 +31,13 @@ from tuner.resources import allot
 from tuner.rundir import RunLock, new_directory, write_status
 from tuner.session import session
 from tuner.summary import PAGE_FILE, Report
+from tuner.threads import one_thread
 from tuner.tracking import Projector
 
 CATCH_UP_SECONDS = 30.0
 
 
+@one_thread
 def run(config: StudyConfig, options: RunOptions) -> Report:
     """Run a new study; raises a ``TunerError`` for what a user can cause."""
     data = load_data(config, options.data_dir)
@@ -69,6 +71,7 @@ def _begin(
         return _carry_on(journal, config, options, data, cluster)
 
 
+@one_thread
 def resume(directory: Path, options: RunOptions) -> Report:
     """Go on with an interrupted study; one that is finished is only reported.
 

@@ -8,6 +8,7 @@ from tuner.asha import rung_steps
 from tuner.config import RunOptions, StudyConfig
 from tuner.past import Past, read_past
 from tuner.resources import Allotment, allot, this_machine
+from tuner.threads import one_thread
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ class Plan:
         return [(step, 1 / self.config.budget.reduction_factor) for step in self.rungs]
 
 
+@one_thread
 def plan(config: StudyConfig, options: RunOptions) -> Plan:
     """Read the past and fit the trials on this machine; starts nothing."""
     budget = config.budget
