@@ -5,8 +5,12 @@ from importlib import import_module
 from trainables.base import Trainable
 
 MODULES = {
+MODULES = {
     "image": "trainables.image",
     "tabular": "trainables.tabular",
+    "text": "trainables.text",
+    "toy": "trainables.toy",
+}
     "toy": "trainables.toy",
 }
 

@@ -73,3 +73,14 @@ METRICS: Mapping[str, Mapping[str, Callable[[Array, Array], float]]] = {
 def measure(kind: str, truth: Array, prediction: Array) -> dict[str, float]:
     """Every metric of a ``kind`` of task, by name."""
     return {name: metric(truth, prediction) for name, metric in METRICS[kind].items()}
+
+
+def class_scores(confusion: NDArray[np.integer[Any]]) -> dict[str, float]:
+    """Accuracy and macro F1 of classes from counts [class, predicted class].
+
+    A class that is neither present nor predicted counts 0.
+    """
+    right = np.diag(confusion)
+    total = confusion.sum(axis=0) + confusion.sum(axis=1)
+    f1 = np.divide(2 * right, total, out=np.zeros(len(right)), where=total > 0)
+    return {"accuracy": float(right.sum() / confusion.sum()), "macro_f1": float(f1.mean())}

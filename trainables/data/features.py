@@ -36,7 +36,7 @@ def describe(x: Float32, y: Float32, categorical: Flags, kind: str) -> dict[str,
         "log10_columns": float(np.log10(x.shape[1])),
         "share_categorical": float(categorical.mean()),
         "share_missing": float(np.isnan(x).mean()),
-        **(_moments(target) if kind == "regression" else _balance(target)),
+        **(_moments(target) if kind == "regression" else balance(target)),
         "mean_correlation": _mean_correlation(numeric),
         **landmarks(np.hstack([numeric, indicators]), target[rows]),
     }
@@ -80,7 +80,8 @@ def _skill(
     return max(0.0, 1 - error / trivial) if trivial else 0.0
 
 
-def _balance(y: Array) -> dict[str, float]:
+def balance(y: Array) -> dict[str, float]:
+    """How many classes ``y`` has, and how alike they are in size."""
     _, sizes = np.unique(y, return_counts=True)
     shares = sizes / len(y)
     entropy = -(shares * np.log(shares)).sum() / np.log(max(len(sizes), 2))

@@ -12,7 +12,7 @@ import hashlib
 import os
 import ssl
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,6 +40,24 @@ def read(repository: str, request: DataRequest) -> "DatasetDict":
 def obtain(repository: str, request: DataRequest) -> Path:
     """The folder with the files of ``repository``; raises as ``read`` does."""
     return local_copy(repository, request) or _fetch(repository, request)
+
+
+def file(repository: str, name: str, revision: str, request: DataRequest) -> Path:
+    """One file of a model's ``repository``: from a local copy, else a pinned state of the Hub.
+
+    A copy may lack the owner's folder. Raises ``DataUnavailable``.
+    """
+    for copy in (repository, repository.rpartition("/")[2]):
+        folder = local_copy(copy, request)
+        if folder and (folder / name).is_file():
+            return folder / name
+
+    def fetch(offline: bool) -> str:
+        from huggingface_hub import hf_hub_download
+
+        return hf_hub_download(repository, name, revision=revision, local_files_only=offline)
+
+    return _ask(repository, request, fetch)
 
 
 def locate(repository: str, request: DataRequest) -> str:
@@ -115,18 +133,25 @@ def read_folder(folder: Path, request: DataRequest) -> "DatasetDict":
 
 def _fetch(repository: str, request: DataRequest) -> Path:
     """The folder of the newest version that the Hub has, or of the one in the client's cache."""
+
+    def fetch(offline: bool) -> str:
+        from huggingface_hub import snapshot_download
+
+        return snapshot_download(repository, repo_type="dataset", local_files_only=offline)
+
+    return _ask(repository, request, fetch)
+
+
+def _ask(repository: str, request: DataRequest, fetch: Callable[[bool], str]) -> Path:
+    """What ``fetch`` finds on the Hub or, told that it is offline, in the client's cache."""
     os.environ.update(QUIET)
-    import huggingface_hub
     from huggingface_hub import constants
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.errors import HTTPError as ClientError  # type: ignore[attr-defined]
 
     try:
         offline = constants.HF_HUB_OFFLINE or not _reachable()
-        folder = huggingface_hub.snapshot_download(
-            repository, repo_type="dataset", local_files_only=offline
-        )
-        return Path(folder)
+        return Path(fetch(offline))
     except (OSError, ClientError, HFValidationError) as error:
         reason = "no answer, none cached" if offline else str(error).partition("\n")[0].rstrip(".")
         raise DataUnavailable(
