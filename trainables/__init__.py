@@ -5,12 +5,9 @@ from importlib import import_module
 from trainables.base import Trainable
 
 MODULES = {
-MODULES = {
     "image": "trainables.image",
     "tabular": "trainables.tabular",
     "text": "trainables.text",
-    "toy": "trainables.toy",
-}
     "toy": "trainables.toy",
 }
 

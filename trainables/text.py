@@ -88,7 +88,7 @@ def train(config: Config, context: Context) -> None:
 
     torch.set_num_threads(context.threads)
     torch.manual_seed(context.seed)
-    training = Training(Setting.of({**getattr(context, "options", {}), **config}), context)
+    training = Training(Setting.of({**context.options, **config}), context)
     training.restore()
     validation = context.data.texts.take(context.data.validation)
     while not training.is_over:
@@ -269,7 +269,11 @@ def _groups(network: "PreTrainedModel", weight_decay: float) -> list[dict[str, A
 
 
 OFFER = Offer(
-    datasets=tuple(SOURCES), models=MODELS, metrics=dict.fromkeys(METRICS, "max"), locate=locate
+    datasets=tuple(SOURCES),
+    models=MODELS,
+    metrics=dict.fromkeys(METRICS, "max"),
+    locate=locate,
+    options=("init", "checkpoint"),
 )
 
 
