@@ -11,7 +11,7 @@ from pathlib import Path
 
 from meta.study import Metric, Task
 from tuner.arguments import ARGUMENTS, COMMANDS, EXIT_CODES
-from tuner.config import Budget, Model, Resources, StudyConfig, Tracking, WarmStart
+from tuner.config import Budget, Final, Model, Resources, StudyConfig, Tracking, WarmStart
 from tuner.fields import FIELDS, Field
 
 PATH = Path(__file__).with_name("reference.md")
@@ -24,6 +24,7 @@ RECORDS: dict[str, tuple[type, ...]] = {
     "resources": (Resources,),
     "warm_start": (WarmStart,),
     "tracking": (Tracking,),
+    "final": (Final,),
 }
 """The records that the keys of a section end in."""
 

@@ -15,10 +15,15 @@ MODULES = {
 def get(name: str) -> Trainable:
     """The built-in trainable ``name``, or a user's ``package.module:function``.
 
-    A module's own ``load`` and ``OFFER`` go with its function. Raises ``KeyError`` for a plain name
-    that is not in ``MODULES``, ``ImportError`` or ``AttributeError`` for what cannot be found.
+    A module's own ``load``, ``predictor`` and ``OFFER`` go with its function. Raises ``KeyError``
+    for a plain name that is not in ``MODULES``, ``ImportError`` or ``AttributeError`` for what
+    cannot be found.
     """
     path, _, function = name.partition(":")
     module = import_module(path if function else MODULES[name])
-    train, load = getattr(module, function or "train"), getattr(module, "load", None)
-    return Trainable(train, load, getattr(module, "OFFER", None))
+    return Trainable(
+        train=getattr(module, function or "train"),
+        load=getattr(module, "load", None),
+        predictor=getattr(module, "predictor", None),
+        offer=getattr(module, "OFFER", None),
+    )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 Config = Mapping[str, Any]
+EXAMPLE_FILE = "example.json"
 
 
 class Context(Protocol):
@@ -56,6 +57,9 @@ class Context(Protocol):
 
         ``write`` is given an empty folder for the weights, as safetensors or in the booster's own
         format, and for a small JSON file with what ``predictor`` needs to load them; no pickle.
+        ``EXAMPLE_FILE`` in it, if there is one, holds a few inputs from which the signature of the
+        served model follows: an object with ``columns`` and ``data`` (a table), a list of texts, or
+        a nested list (of uint8).
         """
 
 
@@ -125,9 +129,12 @@ class Trainable:
     """A training function and, unless it brings its own data, how its data are loaded.
 
     ``load`` is called once per study and raises ``DataError``. Without an ``offer`` it can be asked
-    for anything.
+    for anything. ``predictor`` loads what the training handed to ``Context.keep``; it takes a table
+    of numbers or names, uint8 images (n, height, width, channels) or texts, and gives probabilities
+    (n, classes) or numbers (n,).
     """
 
     train: Callable[[Config, Context], None]
     load: Callable[[DataRequest], Data] | None = None
     offer: Offer | None = None
+    predictor: Callable[[Path], Callable[[Any], Any]] | None = None

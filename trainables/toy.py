@@ -4,7 +4,8 @@ The value falls with the steps to the height of a bowl, lowest at x = 0.3 and y 
 
     value(step) = (x - 0.3)² + (y - 0.7)² + exp(-step / 2)
 
-Each step is kept as a checkpoint, and a trial that finds one goes on from it. ``step_seconds``
+Each step is kept as a checkpoint, and a trial that finds one goes on from it; the model that the
+final training keeps is the point. ``step_seconds``
 makes it slow. ``mode`` (default ``ok``) names what goes wrong at step ``at`` (default 2):
 
     ok            nothing                       text          reports a word for a number
@@ -23,11 +24,15 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from trainables.base import Config, Context, Data, DataRequest
+import numpy as np
+from numpy.typing import NDArray
+
+from trainables.base import EXAMPLE_FILE, Config, Context, Data, DataRequest
 
 CHECKPOINT = "step.json"
+MODEL = "toy.json"
 
 
 def load(request: DataRequest) -> Data:
@@ -48,11 +53,30 @@ def train(config: Config, context: Context) -> None:
         faulty = step == at and mode != "ok"
         context.report(step, FAULTS[mode]() if faulty else _value(config, step))
         context.save(partial(_keep, step))
+    if context.final:
+        context.keep(partial(_keep_model, config))
 
 
 def _value(config: Config, step: int) -> float:
     x, y = float(config.get("x", 0.3)), float(config.get("y", 0.7))
     return (x - 0.3) ** 2 + (y - 0.7) ** 2 + math.exp(-step / 2)
+
+
+def predictor(folder: Path) -> Callable[[Any], NDArray[np.float64]]:
+    """The kept model: how far (n, 2) points lie from its own, squared."""
+    own = np.asarray(json.loads((folder / MODEL).read_text()))
+
+    def predict(points: Any) -> NDArray[np.float64]:
+        distances: NDArray[np.float64] = ((np.asarray(points, float) - own) ** 2).sum(axis=1)
+        return distances
+
+    return predict
+
+
+def _keep_model(config: Config, folder: Path) -> None:
+    (folder / MODEL).write_text(json.dumps([config.get("x", 0.3), config.get("y", 0.7)]))
+    example = {"columns": ["x", "y"], "data": [[0.3, 0.7], [0.0, 1.0]]}
+    (folder / EXAMPLE_FILE).write_text(json.dumps(example))
 
 
 def _keep(step: int, folder: Path) -> None:

@@ -18,6 +18,7 @@ CONFIG_OPTIONS = {
         "propose configurations by meta-gp, meta-tpe, tpe, gp or random",
     ),
     "--warm-start": ("warm_start.points", "N|off", "start from N configurations of the past"),
+    "--final-seeds": ("final.seeds", "N", "train and test the best configuration with N seeds"),
     "--tracking-uri": ("tracking.uri", "URI", "keep studies in the MLflow store at URI"),
 }
 """Options that set a key of the configuration: the key, the metavar and the help."""
@@ -105,7 +106,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "--out": {"metavar": "DIR", "type": Path, "help": "the run directory to make"},
     "--no-finalize": {
         "action": "store_true",
-        "help": "do not train the best configuration once more and test it",
+        "help": "do not train the best configuration for the test; `tuner finalize` does it later",
     },
     "--allow-code": {
         "action": "store_true",
@@ -202,6 +203,10 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("sources", "--html", "--export", "--json"),
     ),
     "report": ("write the page of a run, or of several", ("run_dirs", "--html", "--json")),
+    "finalize": (
+        "train the best configuration of a finished study, test it and keep the model",
+        ("run_dir", *PLACE, "--quiet"),
+    ),
     "plan": ("check all, show what a run would do, and run nothing", ("tasks", *STUDY, *PLACE)),
     "tasks": ("list the built-in tasks and where their data are", ("--data-dir", "--json")),
     "doctor": ("check what a run needs, and say what to do", ("--data-dir", "--json")),

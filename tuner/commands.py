@@ -78,6 +78,19 @@ def _each(
 
 
 def _resume(arguments: Namespace) -> None:
+    from tuner.driver import resume
+
+    _take_up(arguments, resume)
+
+
+def _finalize(arguments: Namespace) -> None:
+    from tuner.driver import finalize
+
+    _take_up(arguments, finalize)
+
+
+def _take_up(arguments: Namespace, do: Callable[[Path, RunOptions], Result]) -> None:
+    """Go on with the study of a run directory."""
     faults: list[str] = []
     options = read_options(arguments, faults)
     if faults:
@@ -90,9 +103,7 @@ def _resume(arguments: Namespace) -> None:
 
         here = ", ".join(map(str, runs()[:5])) or "none; start one with `tuner run`"
         raise RunDirectoryError(f"{str(arguments.run_dir)!r} holds no study. Runs here: {here}.")
-    from tuner.driver import resume
-
-    report = resume(arguments.run_dir, options)
+    report = do(arguments.run_dir, options)
     say_json(report.to_json()) if arguments.json else say(report.text())
 
 
@@ -268,6 +279,7 @@ COMMANDS: dict[str, Callable[[Namespace], None]] = {
     "resume": _resume,
     "report": _report,
     "compare": compare_arms,
+    "finalize": _finalize,
     "plan": _plan,
     "tasks": _tasks,
     "doctor": _doctor,

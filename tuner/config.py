@@ -71,6 +71,13 @@ class Tracking:
     experiment: str = "warmtune"
 
 
+@dataclass(frozen=True, slots=True)
+class Final:
+    """With how many seeds the best configuration is trained and tested after the search."""
+
+    seeds: int = 3
+
+
 @dataclass(frozen=True)
 class StudyConfig:
     """Everything that defines a study; two equal ones are the same experiment.
@@ -91,6 +98,7 @@ class StudyConfig:
     resources: Resources = field(default_factory=Resources)
     warm_start: WarmStart = field(default_factory=WarmStart)
     tracking: Tracking = field(default_factory=Tracking)
+    final: Final = field(default_factory=Final)
     code: str | None = None
 
     @property
@@ -106,6 +114,7 @@ class StudyConfig:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "StudyConfig":
         """Read what ``to_json`` wrote; raises ``KeyError`` or ``TypeError`` for anything else."""
+        data = {**EARLIER, **data}
         parts = {name: part(**data.get(name, {})) for name, part in PARTS.items()}
         metric, space = Metric.from_json(data["metric"]), SearchSpace.from_json(data["space"])
         return cls(**{**data, **parts, "metric": metric, "space": space})
@@ -118,7 +127,10 @@ PARTS: dict[str, Any] = {
     "resources": Resources,
     "warm_start": WarmStart,
     "tracking": Tracking,
+    "final": Final,
 }
+EARLIER = {"final": {"seeds": 1}}
+"""What configurations lack that were written before there were these sections, as it was then."""
 
 
 @dataclass(frozen=True, slots=True)

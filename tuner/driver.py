@@ -79,6 +79,25 @@ def resume(directory: Path, options: RunOptions) -> Report:
     ``UsageError`` if the study's file or its data have changed.
     """
     _check(directory, options)
+    return _go_on(directory, options)
+
+
+def finalize(directory: Path, options: RunOptions) -> Report:
+    """Train, test and keep the best configuration of a study whose search is over.
+
+    Raises ``UsageError`` if it is not, and what ``resume`` raises.
+    """
+    journal = Journal.open(directory)
+    journal.close()
+    if journal.finished is None:
+        raise UsageError(
+            f"{directory}: the search is not over. Go on with `tuner resume {directory}`, which"
+            " trains the final model too."
+        )
+    return _go_on(directory, options)
+
+
+def _go_on(directory: Path, options: RunOptions) -> Report:
     with RunLock(directory):
         if options.repair:
             _mend(directory)
@@ -173,7 +192,7 @@ def _carry_on(
     projector.start()
     try:
         with _status(directory):
-            untested = journal.study.best is not None and journal.tested is None
+            untested = journal.study.best and journal.seeds_left(config.final.seeds)
             if journal.finished is None or (options.finalize and untested):
                 _work(journal, config, options, data, cluster)
             if journal.study.best is None:
@@ -213,7 +232,7 @@ def _work(
     if not options.quiet:
         announce(f"Ray: {options.address}")
     with session(journal, config, cluster, data.payload) as at_work:
-        from tuner.finalize import final_fit
+        from tuner.finalize import FinalFits
         from tuner.trials import run_trials
 
         if journal.finished is None:
@@ -221,7 +240,7 @@ def _work(
                 run_trials(at_work)
         best = journal.study.best
         if best is not None and options.finalize:
-            journal.append(final_fit(at_work, best, data.held_out))
+            FinalFits(at_work, best, data.held_out).run(journal.seeds_left(config.final.seeds))
 
 
 def _why_none_completed(study: Study) -> list[str]:

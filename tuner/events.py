@@ -84,12 +84,16 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class FinalFit:
-    """The best configuration was trained once more and measured on the test data."""
+    """The best configuration was trained with a seed and measured on the test data.
+
+    ``seed`` is None in journals from before there were several: it was the study's own.
+    """
 
     config: Config
     value: float
     metrics: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
+    seed: int | None = None
 
 
 Event = Started | Measured | Ended | Finished | FinalFit | Allotted | Used | Requeued

@@ -262,6 +262,12 @@ FIELDS = (
     Field("tracking.uri", _uri, "sqlite:///mlflow.db", "the MLflow store"),
     Field("tracking.experiment", _line, "warmtune", "the MLflow experiment"),
     Field(
+        "final.seeds",
+        _whole(1, 100),
+        "3",
+        "with how many seeds the best configuration is trained and tested after the search",
+    ),
+    Field(
         "sampler",
         _choice("meta-gp", "meta-tpe", "tpe", "gp", "random"),
         "meta-gp",
@@ -280,4 +286,5 @@ SECTIONS = {
     "resources": Section("{cpu: 1}"),
     "warm_start": Section("{points: 5}"),
     "tracking": Section("{experiment: warmtune}"),
+    "final": Section("{seeds: 3}"),
 }

@@ -1,49 +1,133 @@
-"""The one training after the search: the best configuration, on training and validation data.
+"""The trainings after the search: the best configuration, on training and validation data.
 
-Only here is the test set touched, and once.
+Only here is the test set touched, once for each seed. The model of the first seed is kept; which
+seed tests best decides nothing.
 """
 
-from dataclasses import replace
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import ray
 
 from meta.study import Trial, TrialState
 from tuner.context import Batch
-from tuner.errors import NoTrialCompleted
+from tuner.errors import EnvironmentFault, NoTrialCompleted
 from tuner.events import FinalFit
+from tuner.rundir import MODEL_FOLDER
+from tuner.scheduler import WORKER_RETRIES
 from tuner.session import Session
-from tuner.worker import run_final_fit
+from tuner.worker import Fitted, run_final_fit
 
 POLL_SECONDS = 0.2
+OUT_OF_MEMORY = "out of memory"
 
 
-def final_fit(session: Session, best: Trial, held_out: object) -> FinalFit:
-    """Train what ``best`` recommends in a worker and measure it on ``held_out``, the test data.
+@dataclass(frozen=True)
+class Attempt:
+    """One training with one seed on a share of a GPU; ``lost`` workers came before."""
 
-    Raises ``NoTrialCompleted`` if this training fails, which the search's did not, and
-    ``Interrupted`` after a signal.
+    seed: int
+    gpu: float
+    lost: int = 0
+
+
+class FinalFits:
+    """The final trainings of ``best`` that are left, as many at once as the cluster takes.
+
+    A lost worker is replaced as often as a trial's; a training that ran out of memory beside
+    others is repeated with a GPU of its own. Every result is in the journal before the next is
+    looked at, so that an interruption repeats none of them.
     """
-    setting, allotment = replace(session.setting, rungs=()), session.allotment
-    task = ray.remote(run_final_fit).options(
-        num_cpus=allotment.cpu, num_gpus=allotment.gpu, max_retries=0
-    )
-    test = ray.put(held_out)
-    fitting = task.remote(setting, session.data, test, best.recommended, session.config.seed)
-    while not ray.wait([fitting], timeout=POLL_SECONDS)[0]:
-        session.heed_signals()
+
+    def __init__(self, session: Session, best: Trial, held_out: object) -> None:
+        self._session = session
+        self._best = best
+        self._test = ray.put(held_out)
+        self._running: dict[Any, Attempt] = {}
+        self._failed: list[str] = []
+
+    def run(self, seeds: list[int]) -> None:
+        """Train and test with each of the seeds; the model of the study's own seed is kept.
+
+        Raises ``NoTrialCompleted`` if a training fails, which the search's did not, and
+        ``Interrupted`` after a signal.
+        """
+        try:
+            for seed in seeds:
+                self._start(Attempt(seed, self._session.allotment.gpu))
+            while self._running:
+                for task in ray.wait([*self._running], timeout=POLL_SECONDS)[0]:
+                    self._end(task)
+                self._session.heed_signals()
+        finally:
+            for task in self._running:
+                ray.cancel(task, force=True)
+        if self._failed:
+            raise NoTrialCompleted(*(_advice(why) for why in dict.fromkeys(self._failed)))
+
+    def _start(self, attempt: Attempt) -> None:
+        session = self._session
+        setting = replace(session.setting, rungs=())
+        task = ray.remote(run_final_fit).options(
+            num_cpus=session.allotment.cpu, num_gpus=attempt.gpu, max_retries=0
+        )
+        keeps = attempt.seed == session.config.seed
+        config, seed = self._best.recommended, attempt.seed
+        self._running[task.remote(setting, session.data, self._test, config, seed, keeps)] = attempt
+
+    def _end(self, task: Any) -> None:
+        attempt = self._running.pop(task)
+        try:
+            fitted: Fitted = ray.get(task)
+        except ray.exceptions.RayError:
+            if attempt.lost < WORKER_RETRIES:
+                return self._start(replace(attempt, lost=attempt.lost + 1))
+            return self._failed.append("its worker process died")
+        state, reason, seconds = fitted.batches[-1]["ended"]
+        if state == TrialState.COMPLETED:
+            return self._record(attempt.seed, fitted, seconds)
+        if OUT_OF_MEMORY in reason.lower() and 0 < attempt.gpu < 1:
+            return self._start(replace(attempt, gpu=1.0))
+        return self._failed.append(reason.splitlines()[0])
+
+    def _record(self, seed: int, fitted: Fitted, seconds: float) -> None:
+        journal, last = self._session.journal, _last(fitted.batches)
+        if fitted.model:
+            keep_model(journal.path.parent, fitted.model)
+        config = self._best.recommended
+        journal.append(FinalFit(config, last["value"], last["metrics"], seconds, seed))
+
+
+def keep_model(directory: Path, files: Mapping[str, bytes]) -> None:
+    """Put the files of a model into its folder of the run directory, whole or not at all."""
+    folder, fresh = directory / MODEL_FOLDER, directory / f"{MODEL_FOLDER}.new"
     try:
-        batches: list[Batch] = ray.get(fitting)
-    except ray.exceptions.RayError:
-        raise _failed("its worker process died") from None
-    state, reason, seconds = batches[-1]["ended"]
-    if state != TrialState.COMPLETED:
-        raise _failed(reason.splitlines()[0])
-    last = [fields for batch in batches for fields in batch["measurements"]][-1]
-    return FinalFit(best.recommended, last["value"], last["metrics"], seconds)
+        for old in (folder, fresh):
+            shutil.rmtree(old, ignore_errors=True)
+        for name, content in files.items():
+            path = fresh / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        fresh.rename(folder)
+    except OSError as error:
+        raise EnvironmentFault(
+            f"{folder}: cannot keep the model ({error.strerror}). Free space or mend the"
+            f" directory, then `tuner resume {directory}`."
+        ) from None
 
 
-def _failed(reason: str) -> NoTrialCompleted:
-    return NoTrialCompleted(
+def _last(batches: list[Batch]) -> dict[str, Any]:
+    measured: list[dict[str, Any]] = [
+        fields for batch in batches for fields in batch["measurements"]
+    ]
+    return measured[-1]
+
+
+def _advice(reason: str) -> str:
+    return (
         f"final fit: {reason}. The search's results are kept: `tuner resume` tries again,"
         " --no-finalize goes without."
     )

@@ -19,6 +19,7 @@ from zlib import crc32
 from meta.study import Metric, Study, Trial
 from tuner.errors import EnvironmentFault, JournalDamaged, RunDirectoryError, TunerError
 from tuner.events import Event, FinalFit, Finished, fold, read_event, write_event
+from tuner.final_result import FinalResult, final_seeds
 from tuner.ledger import Ledger
 
 FORMAT_VERSION = 1
@@ -66,7 +67,7 @@ class Journal:
         self.header = header
         self.trials: dict[int, Trial] = {}
         self.finished: Finished | None = None
-        self.tested: FinalFit | None = None
+        self.final_fits: list[FinalFit] = []
         self.ledger = Ledger()
         self._study = study
         self._connection = _connect(path)
@@ -103,6 +104,17 @@ class Journal:
     def study(self) -> Study:
         """The study as it stands."""
         return self._study.with_trials(tuple(self.trials[id] for id in sorted(self.trials)))
+
+    @property
+    def tested(self) -> FinalResult | None:
+        """What the final fits came to so far; None before the first."""
+        return FinalResult(tuple(self.final_fits)) if self.final_fits else None
+
+    def seeds_left(self, count: int) -> list[int]:
+        """Those of ``count`` final seeds that the journal holds no test of."""
+        own = self._study.seed
+        done = {own if fit.seed is None else fit.seed for fit in self.final_fits}
+        return [seed for seed in final_seeds(own, count) if seed not in done]
 
     @property
     def metric(self) -> Metric:
@@ -172,7 +184,7 @@ class Journal:
         if isinstance(event, Finished):
             self.finished = event
         elif isinstance(event, FinalFit):
-            self.tested = event
+            self.final_fits.append(event)
 
 
 def read_journal(directory: Path) -> tuple[Study, dict[str, Any], list[Entry]]:

@@ -15,6 +15,8 @@ from tuner.home import home
 
 LOCK_FILE = "lock.json"
 STATUS_FILE = "status.json"
+MODEL_FOLDER = "model"
+"""The model of the best configuration, as its trainable keeps it, and its card."""
 
 
 def new_directory(name: str, out: Path | None, among: str = "runs") -> Path:

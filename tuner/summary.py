@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from meta.study import Study, TrialState
-from tuner.events import FinalFit, Finished
+from tuner.events import Finished
+from tuner.final_result import FinalResult
 from tuner.home import default_tracking_uri, redact
 
 PAGE_FILE = "report.html"
@@ -19,7 +20,7 @@ class Report:
     """The result of a study; ``seconds`` is its running time over all sessions."""
 
     study: Study
-    tested: FinalFit | None
+    tested: FinalResult | None
     finished: Finished
     directory: Path
     tracking_uri: str
@@ -48,7 +49,7 @@ class Report:
                 "metrics": best.measurements[-1].metrics,
                 "origin": best.origin,
             },
-            "test": tested and {"value": tested.value, "metrics": tested.metrics},
+            "test": tested and tested.to_json(),
             "expected": self._expected(),
             "seconds": round(self.seconds, 3),
             "gpu_hours": self.finished.gpu_hours,
@@ -81,7 +82,7 @@ class Report:
         best, metric = self.study.best, self.study.metric.name
         if best is None:
             return ["no trial completed"]
-        tested = f", {self.tested.value:.6g} on test" if self.tested else ""
+        tested = f", {self.tested.text()}" if self.tested else ""
         lines = [
             f"best {metric} {best.value:.6g} on validation{tested}"
             f"   (trial {best.id}, from {best.origin})"

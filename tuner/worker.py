@@ -7,7 +7,10 @@ nothing is a result like any other, and its actor stays in use.
 import os
 import random
 import sys
+from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy
@@ -47,15 +50,28 @@ def run_trial(setting: TrialSetting, data: "ray.ObjectRef[Any]", config: dict[st
     context.run(setting, trial, config["params"])
 
 
-def run_final_fit(
-    setting: TrialSetting, data: object, held_out: object, config: Config, seed: int
-) -> list[Batch]:
-    """Train once more for the test, and return all that was reported.
+@dataclass(frozen=True)
+class Fitted:
+    """What a final training reported, and the files of its model by name (none was kept: empty).
 
-    Ray resolves ``data`` and ``held_out``.
+    Files travel by Ray, so that a worker elsewhere needs no disk of the driver's.
     """
+
+    batches: list[Batch]
+    model: dict[str, bytes]
+
+
+def run_final_fit(
+    setting: TrialSetting, data: object, held_out: object, config: Config, seed: int, keep: bool
+) -> Fitted:
+    """Train once more for the test; Ray resolves ``data`` and ``held_out``."""
     _prepare(setting, seed)
     batches: list[Batch] = []
-    trial = TrialContext(setting, FINAL_FIT, seed, data, batches.append, FinalPart(held_out))
-    context.run(setting, trial, config)
-    return batches
+    with TemporaryDirectory(prefix="warmtune-") as scratch:
+        folder = Path(scratch) / "model"
+        final = FinalPart(held_out, folder if keep else None)
+        trial = TrialContext(setting, f"{FINAL_FIT}-{seed}", seed, data, batches.append, final)
+        context.run(setting, trial, config)
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        model = {str(path.relative_to(folder)): path.read_bytes() for path in files}
+    return Fitted(batches, model)

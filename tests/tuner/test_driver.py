@@ -19,7 +19,7 @@ from trainables.base import DataRequest
 from trainables.data.tabular import load as read_data
 from tuner.config import Budget, Resources, RunOptions, StudyConfig, Tracking, WarmStart
 from tuner.config_reader import Override, load
-from tuner.driver import resume, run
+from tuner.driver import finalize, resume, run
 from tuner.errors import NoTrialCompleted, RunDirectoryError, UsageError
 from tuner.journal import Journal
 from tuner.rundir import runs
@@ -75,6 +75,7 @@ def test_a_study_ends_with_its_best_configuration_tested(config: StudyConfig) ->
     )
     assert report.tested is not None
     assert report.tested.config == study.best.recommended
+    assert len({fit.seed for fit in report.tested.fits}) == 3
     assert report.tracking_problem is None
     status = json.loads((report.directory / "status.json").read_text())
     assert status == {"state": "ended", "exit_code": 0}
@@ -203,10 +204,10 @@ def test_a_finished_study_is_only_reported_again(config: StudyConfig) -> None:
     assert (report.directory / "journal.db").read_bytes() == before
 
 
-def test_a_final_fit_left_out_is_done_by_resume(config: StudyConfig) -> None:
+def test_a_final_fit_left_out_is_done_by_finalize(config: StudyConfig) -> None:
     report = run(config, replace(QUIET, finalize=False))
     assert report.tested is None
-    assert resume(report.directory, QUIET).tested is not None
+    assert finalize(report.directory, QUIET).tested is not None
 
 
 def test_a_directory_without_a_study_cannot_be_resumed(tmp_path: Path) -> None:

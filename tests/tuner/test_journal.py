@@ -10,6 +10,7 @@ from meta.space import Float, SearchSpace
 from meta.study import Measurement, Metric, Study, Task, Trial, TrialState
 from tuner.errors import EnvironmentFault, RunDirectoryError
 from tuner.events import Ended, Event, FinalFit, Finished, Measured, Started, fold
+from tuner.final_result import FinalResult
 from tuner.journal import FILE_NAME, Journal, connect_readonly, read_entries, read_header
 
 STUDY = Study(
@@ -105,7 +106,7 @@ def test_a_journal_that_is_opened_again_holds_the_same(tmp_path: Path) -> None:
     assert again.study == journal.study
     assert again.header == HEADER
     assert again.finished == Finished("budget used", 0.25)
-    assert again.tested == FinalFit({"x": 0.1}, 0.4, {"mae": 0.3}, 1.5)
+    assert again.tested == FinalResult((FinalFit({"x": 0.1}, 0.4, {"mae": 0.3}, 1.5),))
 
 
 def test_the_study_lists_its_trials_by_number(tmp_path: Path) -> None:

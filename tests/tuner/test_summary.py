@@ -4,9 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from meta.study import Study, TrialState
 from tests.tuner.studies import SPACE, study, trial
 from tuner import events
+from tuner.final_result import FinalResult
 from tuner.summary import SYNTHETIC, Report
 
 TRIALS = (
@@ -16,10 +19,16 @@ TRIALS = (
 )
 
 
+FITS = tuple(
+    events.FinalFit({"x": 0.0, "depth": 2}, value, {"mae": 0.2}, 1.0, seed)
+    for seed, value in enumerate([0.29, 0.3, 0.31])
+)
+
+
 def report(ran: Study | None = None, **changes: Any) -> Report:
     fields: dict[str, Any] = {
         "study": ran or study().with_trials(TRIALS),
-        "tested": events.FinalFit({"x": 0.0, "depth": 2}, 0.3, {"mae": 0.2}, 1.0),
+        "tested": FinalResult(FITS),
         "finished": events.Finished("all trials done", 0.5),
         "directory": Path("runs/one"),
         "tracking_uri": "http://user:secret@host:5000",
@@ -72,7 +81,8 @@ def test_a_tracking_problem_is_said() -> None:
 def test_json_carries_config_and_values() -> None:
     shown = json.loads(json.dumps(report().to_json()))
     assert shown["best"]["config"] == {"x": 0.0, "depth": 2}
-    assert (shown["best"]["value"], shown["test"]["value"]) == (0.25, 0.3)
+    assert (shown["best"]["value"], shown["test"]["value"]) == (0.25, pytest.approx(0.3))
+    assert [seed["value"] for seed in shown["test"]["seeds"]] == [0.29, 0.3, 0.31]
     assert shown["trials"] == {"COMPLETED": 2, "STOPPED": 1}
     assert shown["gpu_hours"] == 0.5
 

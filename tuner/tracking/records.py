@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from meta.space import Config
 from meta.study import Study, Trial, TrialState
 from tuner.events import FinalFit, Finished
+from tuner.final_result import FinalResult
 from tuner.home import redact
 
 STUDY = "warmtune.study"
@@ -130,16 +131,16 @@ def trial_points(trial: Trial, times: Iterable[float], metric: str) -> list[Poin
     return points
 
 
-def final_points(tested: FinalFit, metric: str, time: float) -> list[Point]:
-    """The metrics on the test data, named ``test_…``."""
-    values = {**tested.metrics, metric: tested.value}
-    return [Point(_name(f"test_{name}"), value, time, 0) for name, value in values.items()]
+def final_points(fit: FinalFit, metric: str, time: float, step: int) -> list[Point]:
+    """The metrics on the test data, named ``test_…``; each seed is a step: 1, 2, …"""
+    values = {**fit.metrics, metric: fit.value}
+    return [Point(_name(f"test_{name}"), value, time, step) for name, value in values.items()]
 
 
 def outcome_tags(
     study: Study,
     finished: Finished | None,
-    tested: FinalFit | None,
+    tested: FinalResult | None,
     past: Mapping[str, Any],
 ) -> dict[str, str]:
     """The tags of a study's run that change while it runs, and its description."""
@@ -149,11 +150,12 @@ def outcome_tags(
         "warmtune.best_trial": "" if best is None else best.id,
         "warmtune.best_config": "" if best is None else best.recommended,
         "warmtune.finished": finished.reason if finished else "",
+        "warmtune.test": tested and tested.to_json(),
     }
     return {**_texts(shown), NOTE: _note(study, finished, tested) + _past(past)}
 
 
-def _note(study: Study, finished: Finished | None, tested: FinalFit | None) -> str:
+def _note(study: Study, finished: Finished | None, tested: FinalResult | None) -> str:
     """Markdown; the UI shows the first lines of it."""
     best, metric = study.best, study.metric.name
     facts = [f"{len(study.trials)} trials, {finished.reason if finished else 'running'}"]
@@ -162,7 +164,7 @@ def _note(study: Study, finished: Finished | None, tested: FinalFit | None) -> s
         facts.append(f"best {metric} **{best.value:.6g}** (trial {best.id}, {best.origin})")
         config = ", ".join(f"{name} `{value}`" for name, value in best.recommended.items())
     if tested is not None:
-        facts.append(f"test {metric} **{tested.value:.6g}**")
+        facts.append(f"{metric} **{tested.text()}**")
     return " · ".join(facts) + f"\n\n{config}"
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from meta.study import Study, Trial, TrialState
 from tuner.events import Ended, FinalFit, Finished, Measured, Started, fold
+from tuner.final_result import FinalResult
 from tuner.journal import Entry, connect_readonly, read_entries, read_header
 from tuner.tracking.records import Point, final_points
 
@@ -35,7 +36,7 @@ class Timeline:
         self.curve: list[Point] = []
         self.test: list[Point] = []
         self.finished: Finished | None = None
-        self.tested: FinalFit | None = None
+        self.fits: list[FinalFit] = []
         self.started = self.latest = 0.0
         self._sequence = 0
         self._best: float | None = None
@@ -44,6 +45,11 @@ class Timeline:
     def study(self) -> Study:
         """The study as it stands."""
         return self._study.with_trials(tuple(self.trials[id] for id in sorted(self.trials)))
+
+    @property
+    def tested(self) -> FinalResult | None:
+        """What the final fits came to so far."""
+        return FinalResult(tuple(self.fits)) if self.fits else None
 
     def read_on(self) -> None:
         """Take in what was appended since the last time."""
@@ -74,8 +80,9 @@ class Timeline:
             case Finished():
                 self.finished = entry.event
             case FinalFit():
-                self.tested = entry.event
-                self.test = final_points(entry.event, self._study.metric.name, now)
+                self.fits.append(entry.event)
+                points = final_points(entry.event, self._study.metric.name, now, len(self.fits))
+                self.test.extend(points)
         if isinstance(entry.event, Started | Measured | Ended):
             self.changed.add(entry.event.trial)
 
