@@ -9,7 +9,7 @@ from tuner.final_result import FinalResult, final_seeds
 VALUES = [0.61, 0.64, 0.60, 0.63]
 
 
-def tested(*values: float) -> FinalResult:
+def result(*values: float) -> FinalResult:
     fits = [
         FinalFit({"x": 1}, value, {"mae": value / 2}, 1.0, seed)
         for seed, value in enumerate(values)
@@ -19,16 +19,16 @@ def tested(*values: float) -> FinalResult:
 
 def test_the_interval_is_that_of_scipys_t_distribution() -> None:
     low, high = stats.t.interval(0.95, 3, loc=0.62, scale=stats.sem(VALUES))
-    shown = tested(*VALUES).to_json()
+    shown = result(*VALUES).to_json()
     assert shown["value"] == pytest.approx(0.62)
     assert shown["interval"] == pytest.approx([low, high])
     assert shown["metrics"] == {"mae": pytest.approx(0.31)}
 
 
 def test_one_seed_has_no_interval_and_no_plus_minus() -> None:
-    assert tested(0.5).to_json()["interval"] is None
-    assert tested(0.5).text() == "0.5 on test"
-    assert tested(*VALUES).text() == "0.62 ± 0.029 on test (4 seeds)"
+    assert result(0.5).to_json()["interval"] is None
+    assert result(0.5).text() == "0.5 on test"
+    assert result(*VALUES).text() == "0.62 ± 0.029 on test (4 seeds)"
 
 
 def test_a_metric_that_a_seed_lacks_has_no_mean() -> None:
