@@ -54,6 +54,11 @@ class FinalResult:
         """The configuration that was trained."""
         return dict(self.fits[0].config)
 
+    @property
+    def seconds(self) -> float:
+        """How long the trainings took together."""
+        return sum(fit.seconds for fit in self.fits)
+
     def text(self) -> str:
         """``0.612 ± 0.004 on test (3 seeds)``; of one seed the value alone."""
         if self.margin is None:

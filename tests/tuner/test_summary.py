@@ -42,7 +42,9 @@ def report(ran: Study | None = None, **changes: Any) -> Report:
 
 def test_the_best_trial_is_shown_with_validation_and_test_value() -> None:
     text = report().text()
-    assert "best loss 0.25 on validation, 0.3 ± 0.025 on test (3 seeds)   (trial 0, from tpe)" in text
+    assert (
+        "best loss 0.25 on validation, 0.3 ± 0.025 on test (3 seeds)   (trial 0, from tpe)" in text
+    )
     assert "  x      0\n  depth  2" in text
 
 

@@ -11,6 +11,7 @@ from meta.prior import Prior
 from meta.study import Study, Trial, TrialState
 from tuner.errors import UsageError
 from tuner.events import Ended, FinalFit, Finished, Started, fold
+from tuner.final_result import FinalResult
 from tuner.journal import Entry, read_journal
 from tuner.ledger import Ledger
 from tuner.priors import load_prior
@@ -59,10 +60,10 @@ class Run:
         return next((e.event for e in self.entries if isinstance(e.event, Finished)), None)
 
     @cached_property
-    def tested(self) -> FinalFit | None:
-        """The last final fit, if there was one."""
+    def tested(self) -> FinalResult | None:
+        """What the final fits came to, if there were any."""
         fits = [e.event for e in self.entries if isinstance(e.event, FinalFit)]
-        return fits[-1] if fits else None
+        return FinalResult(tuple(fits)) if fits else None
 
     @property
     def seconds(self) -> float:

@@ -5,6 +5,7 @@ from statistics import fmean
 
 from meta.space import Categorical, Parameter
 from meta.study import Trial, TrialState
+from tuner.final_result import FinalResult
 from tuner.report.axes import number
 from tuner.report.material import Run
 from tuner.report.section import Section, Table
@@ -14,6 +15,8 @@ def result(run: Run) -> Section:
     """The headline of one study."""
     best = run.study.best
     tables = [] if best is None else [_configuration(run, best), _values(run, best)]
+    if run.tested and len(run.tested.fits) > 1:
+        tables.append(_seeds(run, run.tested))
     return Section(
         "result",
         "Result",
@@ -31,7 +34,7 @@ def headline(run: Run) -> str:
         return f"No trial of {study.task.id} has completed."
     text = f"Best {study.metric.name} {best.value:.6g} on validation data"
     if run.tested:
-        text += f", {run.tested.value:.6g} on test data"
+        text += f", {run.tested.text()}"
     return f"{text} (trial {best.id} of {len(study.trials)}; {best.origin})."
 
 
@@ -93,6 +96,15 @@ def _values(run: Run, best: Trial) -> Table:
         (key, validation.get(key), test.get(key)) for key in dict.fromkeys([*validation, *test])
     ]
     return Table("Its values", ("metric", "validation", "test"), rows)
+
+
+def _seeds(run: Run, tested: FinalResult) -> Table:
+    """The test value of each training of the best configuration."""
+    rows = [
+        (run.study.seed if fit.seed is None else fit.seed, fit.value, f"{fit.seconds:.0f}")
+        for fit in tested.fits
+    ]
+    return Table("Test value of each final training", ("seed", run.study.metric.name, "s"), rows)
 
 
 def _commands(run: Run) -> list[str]:

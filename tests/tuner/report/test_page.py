@@ -45,7 +45,7 @@ def test_a_page_shows_every_section(page: Page) -> None:
 
 def test_the_result_comes_first_with_validation_and_test_value(page: Page) -> None:
     text = page.text
-    assert "Best loss 0.2 on validation data, 0.22 on test data (trial 3 of 4" in text
+    assert "Best loss 0.2 on validation data, 0.22 on test (trial 3 of 4" in text
     assert "tuner run toy-curve --seed 0" in text
 
 
