@@ -36,7 +36,7 @@ import lightgbm
 import numpy as np
 import xgboost
 
-from trainables import tabular
+from trainables import boosters, tabular
 from trainables.base import DataRequest
 from trainables.data.tabular import TabularData
 from trainables.metrics import rmse
@@ -77,7 +77,7 @@ class XGBoost:
 
     def parameters(self, config: Config) -> Config:
         fixed = {"objective": "binary:logistic", "tree_method": "hist", "nthread": 1, "seed": 0}
-        return {**fixed, "max_cat_to_onehot": tabular.SINGLE_CATEGORIES, **config}
+        return {**fixed, "max_cat_to_onehot": boosters.SINGLE_CATEGORIES, **config}
 
     def matrix(self, x: Any, y: Any, categorical: Any) -> Any:
         return xgboost.QuantileDMatrix(x, y, **self.types(categorical))
@@ -110,8 +110,8 @@ class LightGBM:
     def parameters(self, config: Config) -> Config:
         return {
             "objective": "binary",
-            "num_leaves": min(2 ** config["max_depth"], tabular.MAX_LEAVES),
-            "max_cat_to_onehot": tabular.SINGLE_CATEGORIES,
+            "num_leaves": min(2 ** config["max_depth"], boosters.MAX_LEAVES),
+            "max_cat_to_onehot": boosters.SINGLE_CATEGORIES,
             "bagging_freq": 1,
             "seed": 0,
             "num_threads": 1,

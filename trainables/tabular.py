@@ -24,17 +24,20 @@ How it works, and why it is fast:
     python -m trainables.tabular --dataset diabetes --model xgboost --set learning_rate=0.05
 """
 
+import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trainables import standalone
-from trainables.base import Config, Context, Offer
+from trainables.base import EXAMPLE_FILE, Config, Context, Offer
+from trainables.boosters import LIBRARIES, Grow, Part
 from trainables.data.sources import SOURCES
 from trainables.data.split import Rows
 from trainables.data.table import Float32
@@ -42,29 +45,11 @@ from trainables.data.tabular import TabularData, load, locate
 from trainables.metrics import LARGER_IS_BETTER, METRICS, Array, measure
 
 DEFAULTS = {"learning_rate": 0.1, "max_depth": 6, "n_estimators": 300, "subsample": 1.0}
+DESCRIPTION = "tabular.json"
 MIN_ROUNDS = 100
 STRIDE = 10
 
-MAX_LEAVES = 127
-"""LightGBM grows leaf by leaf: ``2**max_depth`` leaves, but no more than this. With 255 and 1,023
-the best validation values on Adult and Wine Quality were on the whole no better, a run longer."""
-
-SINGLE_CATEGORIES = 64
-"""Up to so many categories a split takes one against the rest, beyond it sets of them (the
-libraries' default: 4). On Adult (14 configurations, 2 splits) that made the validation RMSE smaller
-by 0.0010 ± 0.0003 with XGBoost and 0.0009 ± 0.0003 with LightGBM, in 18 % and 8 % less time."""
-
-MATRIX_PARAMETERS = {
-    "xgboost": {"max_bin"},
-    "lightgbm": {"max_bin", "min_data_in_bin", "enable_bundle", "use_missing", "zero_as_missing"},
-}
-"""What is fixed when a matrix is built; trials that differ in it do not share one."""
-
-Part = tuple[Float32, Float32]
-Shared = Mapping[str, Any]
 Parameters = tuple[tuple[str, Any], ...]
-Grow = Callable[[int], Array]
-"""Boosts up to so many rounds and returns the predictions for the rows to measure on."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +69,10 @@ def train(config: Config, context: Context) -> None:
     data: TabularData = context.data
     parameters = {**DEFAULTS, **config}
     rounds = int(parameters.pop("n_estimators"))
-    grow = _booster(parameters, context)
+    booster, grow = _booster(parameters, context)
     if context.final:
         _test(grow, rounds, data, context)
+        context.keep(partial(_keep, booster, data, context.model))
     else:
         _validate(grow, rounds, data, context)
 
@@ -94,6 +80,51 @@ def train(config: Config, context: Context) -> None:
 def _test(grow: Grow, rounds: int, data: TabularData, context: Context) -> None:
     metrics = measure(data.kind, context.held_out.y.astype(np.float64), grow(rounds))
     context.report(context.max_steps, metrics[data.metric], {"rounds": rounds, **metrics})
+
+
+def _keep(booster: Any, data: TabularData, model: str, folder: Path) -> None:
+    """The booster in its own format, and what turns a row into what it was trained on."""
+    booster.save_model(str(folder / LIBRARIES[model].file))
+    description = {
+        "model": model,
+        "kind": data.kind,
+        "columns": data.columns,
+        "missing_codes": [
+            None if np.isnan(code) else code for code in _missing_codes(data).tolist()
+        ],
+    }
+    (folder / DESCRIPTION).write_text(json.dumps(description, indent=2))
+    example = {"columns": data.columns, "data": [_with_none(row) for row in data.x[:3]]}
+    (folder / EXAMPLE_FILE).write_text(json.dumps(example))
+
+
+def _with_none(values: Float32) -> list[float | None]:
+    """As JSON can hold them."""
+    return [None if np.isnan(value) else value for value in values.tolist()]
+
+
+def predictor(folder: Path) -> Callable[[Any], NDArray[np.float64]]:
+    """The kept model: from rows as ``TabularData.x`` has them to predictions.
+
+    Takes a (n, columns) array or a DataFrame, whose columns are taken by name. Gives (n, 2)
+    probabilities for two classes, else (n,) numbers. Raises ``KeyError`` for a missing column and
+    ``ValueError`` for another number of columns.
+    """
+    description = json.loads((folder / DESCRIPTION).read_text())
+    columns, model = description["columns"], description["model"]
+    codes = np.array(description["missing_codes"], np.float32)  # None becomes NaN
+    predict = LIBRARIES[model].read(folder / LIBRARIES[model].file, ~np.isnan(codes))
+
+    def answer(table: Any) -> NDArray[np.float64]:
+        x = np.asarray(table[columns] if hasattr(table, "columns") else table, np.float32)
+        if x.ndim != 2 or x.shape[1] != len(columns):
+            raise ValueError(f"rows of {len(columns)} columns expected, got shape {x.shape}")
+        predicted = np.asarray(predict(_with_missing(x, codes)), np.float64)
+        if description["kind"] != "binary":
+            return predicted
+        return np.column_stack([1 - predicted, predicted])
+
+    return answer
 
 
 def _validate(grow: Grow, total: int, data: TabularData, context: Context) -> None:
@@ -128,11 +159,11 @@ def _schedule(total: int, steps: int) -> Iterator[list[int]]:
         start = end
 
 
-def _booster(parameters: dict[str, Any], context: Context) -> Grow:
-    """A fresh booster: on the matrices that the trials share, or on those of the final training."""
+def _booster(parameters: dict[str, Any], context: Context) -> tuple[Any, Grow]:
+    """A fresh booster and what makes it grow; the final training has matrices of its own."""
     if context.model not in LIBRARIES:
         raise ValueError(f"unknown model {context.model!r}. Known: {', '.join(LIBRARIES)}")
-    fixed = MATRIX_PARAMETERS[context.model] & parameters.keys()
+    fixed = LIBRARIES[context.model].fixed & parameters.keys()
     shared = tuple(sorted((name, parameters[name]) for name in fixed))
     if context.final:
         every = np.concatenate([context.data.train, context.data.validation])
@@ -179,109 +210,6 @@ def _with_missing(x: Float32, codes: Float32) -> Float32:
     """
     return np.where(~np.isnan(codes) & ~(x < codes), codes, x)
 
-
-def _xgboost_matrices(
-    fit: Part, measured: Part, categorical: NDArray[np.bool_], threads: int, shared: Shared
-) -> tuple[Any, Any]:
-    import xgboost
-
-    common: dict[str, Any] = {
-        "feature_types": ["c" if flag else "q" for flag in categorical],
-        "enable_categorical": True,
-        "nthread": threads,
-    }
-    return (
-        xgboost.QuantileDMatrix(*fit, **common, **shared),
-        xgboost.DMatrix(*measured, **common),
-    )
-
-
-def _xgboost(parameters: Mapping[str, Any], context: Context, fit: Any, measured: Any) -> Grow:
-    import xgboost
-
-    binary = context.data.kind == "binary"
-    fixed = {
-        "objective": "binary:logistic" if binary else "reg:squarederror",
-        "tree_method": "hist",
-        "max_cat_to_onehot": SINGLE_CATEGORIES,
-        "seed": context.seed,
-        "nthread": context.threads,
-        "device": context.device,
-    }
-    booster = xgboost.Booster({**fixed, **parameters}, [fit, measured])
-
-    def grow(rounds: int) -> Array:
-        for round in range(booster.num_boosted_rounds(), rounds):
-            booster.update(fit, round)
-        return booster.predict(measured).astype(np.float64)  # adds the new trees to a cached sum
-
-    return grow
-
-
-def _lightgbm_matrices(
-    fit: Part, measured: Part, categorical: NDArray[np.bool_], threads: int, shared: Shared
-) -> tuple[Any, Any]:
-    import lightgbm
-
-    # feature_pre_filter would drop columns by the min_data_in_leaf of the first trial for all.
-    common = {"feature_pre_filter": False, "num_threads": threads, "verbosity": -1, **shared}
-    columns = np.flatnonzero(categorical).tolist()
-    matrix = lightgbm.Dataset(*fit, categorical_feature=columns, params=common).construct()
-    return matrix, matrix.create_valid(*measured, params=common)
-
-
-def _lightgbm(parameters: Mapping[str, Any], context: Context, fit: Any, measured: Any) -> Grow:
-    import lightgbm
-
-    fixed = {
-        "objective": context.data.kind,
-        "metric": "None",
-        "num_leaves": min(2 ** int(parameters["max_depth"]), MAX_LEAVES),
-        "max_cat_to_onehot": SINGLE_CATEGORIES,
-        "bagging_freq": 1,
-        "seed": context.seed,
-        "num_threads": context.threads,
-        "deterministic": True,
-        "force_row_wise": True,
-        "verbosity": -1,
-    }
-    booster = lightgbm.Booster({**fixed, **parameters}, fit).add_valid(measured, "measured")
-    done = 0
-
-    def grow(rounds: int) -> Array:
-        nonlocal done
-        for _ in range(done, rounds):
-            booster.update()
-        done = rounds
-        return _predicted(booster)
-
-    return grow
-
-
-def _predicted(booster: Any) -> Array:
-    """The predictions that LightGBM keeps up to date, which only an evaluation function sees."""
-    kept = []
-
-    def keep(prediction: Array, _: object) -> tuple[str, float, bool]:
-        kept.append(prediction.copy())
-        return "", 0.0, True
-
-    booster.eval_valid(keep)
-    return kept[0]
-
-
-@dataclass(frozen=True)
-class Library:
-    """How a library takes its data (rows to fit, rows to measure on) and starts a booster."""
-
-    matrices: Callable[[Part, Part, NDArray[np.bool_], int, Shared], tuple[Any, Any]]
-    start: Callable[[Mapping[str, Any], Context, Any, Any], Grow]
-
-
-LIBRARIES = {
-    "xgboost": Library(_xgboost_matrices, _xgboost),
-    "lightgbm": Library(_lightgbm_matrices, _lightgbm),
-}
 
 OFFER = Offer(
     datasets=tuple(SOURCES),

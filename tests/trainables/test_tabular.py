@@ -4,11 +4,12 @@ from typing import Any
 
 import lightgbm
 import numpy as np
+import pandas
 import pytest
 import xgboost
 
 from tests.trainables.recorder import Recorder
-from trainables import tabular
+from trainables import boosters, tabular
 from trainables.base import DataRequest
 from trainables.data.tabular import HeldOut, TabularData
 from trainables.metrics import METRICS, measure
@@ -78,7 +79,7 @@ def fit_anew(data: TabularData, model: str, config: dict[str, Any], rows: Any, a
         "objective": data.kind,
         "learning_rate": config["learning_rate"],
         "max_depth": config["max_depth"],
-        "num_leaves": min(2 ** config["max_depth"], tabular.MAX_LEAVES),
+        "num_leaves": min(2 ** config["max_depth"], boosters.MAX_LEAVES),
         "bagging_fraction": config["subsample"],
         "bagging_freq": 1,
         "max_cat_to_onehot": 64,
@@ -129,7 +130,7 @@ def test_predictions_grown_tree_by_tree_are_the_full_predictions(
     data: TabularData, model: str, config: dict[str, Any]
 ) -> None:
     parameters = {key: value for key, value in config.items() if key != "n_estimators"}
-    little, whole = (tabular._booster(parameters, Recorder(model, data)) for _ in range(2))
+    little, whole = (tabular._booster(parameters, Recorder(model, data))[1] for _ in range(2))
     for rounds in range(10, 121, 10):
         grown = little(rounds)
     np.testing.assert_array_equal(grown, whole(120))
@@ -274,6 +275,35 @@ def test_the_final_training_fits_all_but_the_test_rows_and_reports_their_last_va
     assert report.metrics["auc"] == pytest.approx(measured["auc"], rel=1e-5)
     assert report.metrics["rounds"] == 157
     assert not report.config
+
+
+def test_the_kept_model_predicts_what_was_tested(
+    data: TabularData, held_out: HeldOut, model: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    context = {"final": True, "held_out": held_out, "model_folder": folder}
+    (report,) = run(data, model, WHOLE, **context).reports
+    predict = tabular.predictor(folder)
+    probabilities = predict(held_out.x)
+    assert probabilities.shape == (500, 2)
+    measured = measure("binary", held_out.y.astype(float), probabilities[:, 1])
+    assert measured["rmse"] == pytest.approx(report.value, rel=1e-6)
+    shuffled = pandas.DataFrame(held_out.x, columns=data.columns)[[*reversed(data.columns)]]
+    np.testing.assert_array_equal(predict(shuffled), probabilities)
+    assert not [path for path in folder.iterdir() if path.suffix in (".pkl", ".pickle")]
+    with pytest.raises(ValueError, match=r"rows of 14 columns expected, got shape \(500, 13\)"):
+        predict(held_out.x[:, 1:])
+
+
+def test_a_category_never_seen_is_served_as_a_missing_one(
+    data: TabularData, held_out: HeldOut, model: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    run(data, model, SAMPLED, final=True, held_out=held_out, model_folder=folder)
+    unseen, missing = held_out.x.copy(), held_out.x.copy()
+    unseen[:, data.categorical], missing[:, data.categorical] = 1_000, np.nan
+    predict = tabular.predictor(folder)
+    np.testing.assert_array_equal(predict(unseen), predict(missing))
 
 
 def test_a_regression_reports_mae_and_rmse(model: str) -> None:
