@@ -23,6 +23,7 @@ from tuner.experiment_commands import compare_arms, resume_arms, run_arms
 from tuner.home import redact
 from tuner.journal import FILE_NAME
 from tuner.request import Asked, asked_studies, read_options, read_store
+from tuner.rundir import runs
 from tuner.terminal import brief, columns, say, say_json
 
 if TYPE_CHECKING:
@@ -78,33 +79,40 @@ def _each(
 
 
 def _resume(arguments: Namespace) -> None:
+    options = _options(arguments)
+    if (arguments.run_dir / EXPERIMENT).is_file():
+        resume_arms(arguments.run_dir, options)
+        return
+    _need_study(arguments.run_dir)
     from tuner.driver import resume
 
-    _take_up(arguments, resume)
+    _present_result(resume(arguments.run_dir, options), arguments.json)
 
 
 def _finalize(arguments: Namespace) -> None:
+    options = _options(arguments)
+    _need_study(arguments.run_dir)
     from tuner.driver import finalize
 
-    _take_up(arguments, finalize)
+    _present_result(finalize(arguments.run_dir, options), arguments.json)
 
 
-def _take_up(arguments: Namespace, do: Callable[[Path, RunOptions], Result]) -> None:
-    """Go on with the study of a run directory."""
+def _options(arguments: Namespace) -> RunOptions:
     faults: list[str] = []
     options = read_options(arguments, faults)
     if faults:
         raise UsageError(*faults)
-    if (arguments.run_dir / EXPERIMENT).is_file():
-        resume_arms(arguments.run_dir, options)
-        return
-    if not (arguments.run_dir / FILE_NAME).is_file():
-        from tuner.rundir import runs
+    return options
 
+
+def _need_study(directory: Path) -> None:
+    if not (directory / FILE_NAME).is_file():
         here = ", ".join(map(str, runs()[:5])) or "none; start one with `tuner run`"
-        raise RunDirectoryError(f"{str(arguments.run_dir)!r} holds no study. Runs here: {here}.")
-    report = do(arguments.run_dir, options)
-    say_json(report.to_json()) if arguments.json else say(report.text())
+        raise RunDirectoryError(f"{str(directory)!r} holds no study. Runs here: {here}.")
+
+
+def _present_result(result: Result, as_json: bool) -> None:
+    say_json(result.to_json()) if as_json else say(result.text())
 
 
 def _report(arguments: Namespace) -> None:

@@ -12,7 +12,7 @@ SHORTEST_SECRET = 8
 """A value of fewer characters is hidden in no text: it would be found in ordinary words."""
 _SECRET = "(?:TOKEN|KEY|SECRET|PASSWORD)"
 SECRET_NAME = re.compile(rf"{_SECRET}(?!.*(?:PATH|FILE|DIR|MODE)$)")
-SHELL_VARIABLE = re.compile(rf"\b([A-Z0-9_]*{_SECRET}[A-Z0-9_]*=)[^\s\"'&]+")
+SHELL_VARIABLE = re.compile(rf"\b([A-Z0-9_]*{_SECRET}[A-Z0-9_]*=)(?!VALUE\b)[^\s\"'&]+")
 QUERY_FIELD = re.compile(rf"(?i:([?&][\w-]*{_SECRET}[\w-]*=)[^\s\"'&#]+)")
 
 

@@ -111,7 +111,7 @@ COMMAND_LINE = (
 
 FILES = (
     Case(17, "run adult-xgbost", "'adult-xgbost'", "Did you mean adult-xgboost?"),
-    Case(17, "run cifar*", "'cifar*'", "Known: adult-lightgbm"),
+    Case(17, "run mnist*", "'mnist*'", "Known: adult-lightgbm"),
     Case(17, "run x/adlut.yaml", "'x/adlut.yaml'", "mean x/adult.yaml?", {"x/adult.yaml": GOOD}),
     Case(17, "run nowhere.yaml", "'nowhere.yaml'", "Name a YAML file or a task"),
     Case(17, "run x", "x: not a file", "Name a YAML file", {"x/y.yaml": GOOD}),
@@ -170,7 +170,7 @@ VALUES = (
     flag(39, "--set resources.gpu=1.5", "got 1.5", "a fraction from 0.01 to 1"),
     flag(39, "--set resources.gpu=-1", "got -1", "a fraction from 0.01 to 1"),
     flag(39, "--set resources.gpu=0.00001", "got 1e-05", "a fraction from 0.01 to 1"),
-    flag(41, "--set task.trainable=os.system", "'os.system'", "Known: image, tabular, toy"),
+    flag(41, "--set task.trainable=os.system", "'os.system'", "Known: image, tabular, text, toy"),
     flag(41, "--set task.trainable=os:system", "'os:system'", "add --allow-code"),
     flag(41, "--set task.trainable=no_such:f --allow-code", "'no_such'", "Put no_such.py into"),
     Case(41, "run adult-xgboost --set task.dataset=adlut", "'adlut'", "Did you mean adult?"),
