@@ -23,10 +23,8 @@ ENVIRONMENT = {
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_GLOBAL_CHECKPOINT_S": "86400",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
-    "RAY_preload_python_modules": "tuner.worker",
 }
-"""Ray writes no state of its own: the journal is what a resume reads. The workers of a Ray that is
-started here import what a trial needs while the driver still reads the past."""
+"""Ray writes no state of its own: the journal is what a resume reads."""
 
 KNOCK_SECONDS = 3.0
 START_ATTEMPTS = 3
