@@ -28,7 +28,8 @@ from tuner.tracking import read_studies
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_cluster")]
 
-QUIET = RunOptions(quiet=True, use_history=False)
+QUIET = RunOptions(quiet=True, use_history=False, finalize=False)
+TESTED = replace(QUIET, finalize=True)
 LEARNING = RunOptions(quiet=True, finalize=False)
 XY = {"x": Float(0.0, 1.0, default=0.9), "y": Float(0.0, 1.0, default=0.1)}
 
@@ -64,7 +65,7 @@ def past(config: StudyConfig) -> tuple[Study, ...]:
 
 
 def test_a_study_ends_with_its_best_configuration_tested(config: StudyConfig) -> None:
-    report = run(config, QUIET)
+    report = run(config, TESTED)
     study = report.study
     assert [trial.id for trial in study.trials] == list(range(12))
     states = {trial.state for trial in study.trials}
@@ -90,7 +91,7 @@ def test_a_study_can_be_rebuilt_from_mlflow_alone(config: StudyConfig) -> None:
 def test_what_is_known_of_the_data_is_known_of_the_past(config: StudyConfig) -> None:
     trees = load("diabetes-xgboost", [Override("budget.trials", "1")])
     trees = replace(trees, tracking=config.tracking)
-    run(trees, replace(QUIET, finalize=False))
+    run(trees, QUIET)
     data = read_data(DataRequest("diabetes", trees.seed))
     (study,) = past(trees)
     assert (study.features, study.fingerprint) == (data.features, data.fingerprint)
@@ -121,30 +122,27 @@ def test_the_same_seed_one_trial_at_a_time_gives_the_same_study(config: StudyCon
     assert [t.config for t in other.trials[1:]] != [t.config for t in first.trials[1:]]
 
 
-@pytest.mark.parametrize(
-    ("mode", "state", "reason"),
-    [
-        ("nan", TrialState.DIVERGED, "step 2: loss is nan"),
-        ("inf", TrialState.DIVERGED, "step 2: loss is inf"),
-        ("out_of_range", TrialState.FAILED, "outside"),
-        ("raise", TrialState.FAILED, "RuntimeError"),
-        ("silent", TrialState.FAILED, "reported no value"),
-        ("text", TrialState.FAILED, "number expected"),
-        ("oom", TrialState.FAILED, "out of memory (host)"),
-    ],
-)
-def test_a_trial_that_goes_wrong_is_data_and_the_others_go_on(
-    config: StudyConfig, mode: str, state: TrialState, reason: str
-) -> None:
-    study = run(with_mode(config, "ok", mode, trials=8), QUIET).study
-    assert len(study.trials) == 8
-    wrong, right = by_mode(study, mode), by_mode(study, "ok")
-    assert wrong
-    stopped_before = [t for t in wrong if t.state is TrialState.STOPPED]
-    assert all(t.step < 2 for t in stopped_before)
-    rest = [t for t in wrong if t not in stopped_before]
-    assert all(t.state is state and reason in t.reason for t in rest)
-    assert all(t.state in (TrialState.COMPLETED, TrialState.STOPPED) for t in right)
+WRONG = {
+    "nan": (TrialState.DIVERGED, "step 2: loss is nan"),
+    "inf": (TrialState.DIVERGED, "step 2: loss is inf"),
+    "out_of_range": (TrialState.FAILED, "outside"),
+    "raise": (TrialState.FAILED, "RuntimeError"),
+    "silent": (TrialState.FAILED, "reported no value"),
+    "text": (TrialState.FAILED, "number expected"),
+    "oom": (TrialState.FAILED, "out of memory (host)"),
+}
+"""How a trial goes wrong: the state it ends in, and why."""
+
+
+def test_trials_that_go_wrong_are_data_and_the_others_go_on(config: StudyConfig) -> None:
+    broken = with_mode(replace(config, sampler="random"), "ok", *WRONG, trials=40)
+    study = run(replace(broken, budget=Budget(trials=40, max_steps=9, grace_steps=9)), QUIET).study
+    assert len(study.trials) == 40
+    for mode, (state, reason) in WRONG.items():
+        wrong = by_mode(study, mode)
+        assert wrong
+        assert all(t.state is state and reason in t.reason for t in wrong)
+    assert all(t.state is TrialState.COMPLETED for t in by_mode(study, "ok"))
 
 
 @pytest.mark.slow
@@ -163,8 +161,7 @@ def test_a_worker_that_dies_is_tried_again_then_fails(
 @pytest.mark.slow
 def test_a_worker_that_dies_once_goes_on_from_its_checkpoint(config: StudyConfig) -> None:
     two = replace(config, budget=Budget(trials=2, max_steps=9, grace_steps=9))
-    unfinal = replace(QUIET, finalize=False)
-    study = run(with_mode(two, "kill_once", "ok", trials=2), unfinal).study
+    study = run(with_mode(two, "kill_once", "ok", trials=2), QUIET).study
     assert all(t.state is TrialState.COMPLETED and t.step == 9 for t in study.trials)
 
 
@@ -193,9 +190,9 @@ def test_a_time_budget_ends_the_study_with_what_it_has(config: StudyConfig) -> N
 
 
 def test_a_finished_study_is_only_reported_again(config: StudyConfig) -> None:
-    report = run(config, QUIET)
+    report = run(config, TESTED)
     before = (report.directory / "journal.db").read_bytes()
-    again = resume(report.directory, QUIET)
+    again = resume(report.directory, TESTED)
     assert (again.study, again.tested, again.seconds) == (
         report.study,
         report.tested,
@@ -205,9 +202,9 @@ def test_a_finished_study_is_only_reported_again(config: StudyConfig) -> None:
 
 
 def test_a_final_fit_left_out_is_done_by_finalize(config: StudyConfig) -> None:
-    report = run(config, replace(QUIET, finalize=False))
+    report = run(config, QUIET)
     assert report.tested is None
-    assert finalize(report.directory, QUIET).tested is not None
+    assert finalize(report.directory, TESTED).tested is not None
 
 
 def test_a_directory_without_a_study_cannot_be_resumed(tmp_path: Path) -> None:
@@ -216,7 +213,7 @@ def test_a_directory_without_a_study_cannot_be_resumed(tmp_path: Path) -> None:
 
 
 def test_data_that_changed_since_stop_a_resume(config: StudyConfig) -> None:
-    report = run(config, replace(QUIET, finalize=False))
+    report = run(config, QUIET)
     path = report.directory
     log = Journal.open(path)
     other = replace(log.study, fingerprint="other", trials=())
