@@ -11,7 +11,7 @@ from meta.space import SearchSpace
 from meta.study import Metric, Task
 from trainables.base import Offer
 from tuner import code, strict_yaml, tasks
-from tuner.config import Budget, Model, Resources, StudyConfig, Tracking, WarmStart
+from tuner.config import Budget, Final, Model, Resources, StudyConfig, Tracking, WarmStart
 from tuner.errors import UsageError, gathering
 from tuner.fields import FIELDS, SECTIONS, show, unknown_keys
 from tuner.space_reader import read_space
@@ -183,6 +183,7 @@ def _build(values: Values, space: SearchSpace, folder: Path) -> StudyConfig:
         budget=Budget(**given("budget")),
         resources=Resources(**given("resources")),
         warm_start=WarmStart(**given("warm_start")),
+        final=Final(**given("final")),
         tracking=Tracking(**given("tracking")),
         code=str(folder) if ":" in top["trainable"] else None,
         **top,

@@ -28,7 +28,7 @@ from tuner.priors import save_prior
 from tuner.progress import announce, shown
 from tuner.repair import repair, salvage
 from tuner.resources import allot
-from tuner.rundir import RunLock, new_directory, write_status
+from tuner.rundir import RunLock, kept_if_used, new_directory, write_status
 from tuner.session import session
 from tuner.summary import PAGE_FILE, Report
 from tuner.threads import one_thread
@@ -41,19 +41,22 @@ CATCH_UP_SECONDS = 30.0
 def run(config: StudyConfig, options: RunOptions) -> Report:
     """Run a new study; raises a ``TunerError`` for what a user can cause."""
     data = load_data(config, options.data_dir)
-    with Cluster(options.address) as cluster:
+    made = new_directory(f"{config.task.id}-{options.arm}-{config.seed}", options.out)
+    with kept_if_used(made) as directory, Cluster(options.address) as cluster:
         cluster.start()
         past = read_past(config, options, data.features)
         if options.arm == "warm" and not options.quiet:
             announce(past.text())
         allot(config.resources, cluster.nodes)  # what cannot run is told before a file is made
-        return _begin(config, options, data, past, cluster)
+        with RunLock(directory):
+            save_prior(directory, past.prior)
+            study, header = _new_study(config, options, data), _header(config, options, past)
+            journal = Journal.create(directory, study, header)
+            return _carry_on(journal, config, options, data, cluster)
 
 
-def _begin(
-    config: StudyConfig, options: RunOptions, data: Data, past: Past, cluster: Cluster
-) -> Report:
-    study = Study(
+def _new_study(config: StudyConfig, options: RunOptions, data: Data) -> Study:
+    return Study(
         id=uuid.uuid4().hex[:12],
         task=config.task,
         space=config.space,
@@ -63,12 +66,6 @@ def _begin(
         features=data.features,
         fingerprint=data.fingerprint,
     )
-    header = _header(config, options, past)
-    directory = new_directory(f"{config.task.id}-{options.arm}-{config.seed}", options.out)
-    with RunLock(directory):
-        save_prior(directory, past.prior)
-        journal = Journal.create(directory, study, header)
-        return _carry_on(journal, config, options, data, cluster)
 
 
 @one_thread

@@ -5,6 +5,8 @@ import json
 import os
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -41,6 +43,16 @@ def new_directory(name: str, out: Path | None, among: str = "runs") -> Path:
             f"--out {path}: not empty. Go on with `tuner resume {path}`, or use another folder."
         )
     return path
+
+
+@contextmanager
+def kept_if_used(directory: Path) -> Iterator[Path]:
+    """Take a new directory away again if nothing came into it."""
+    try:
+        yield directory
+    finally:
+        with suppress(OSError):  # it holds something
+            directory.rmdir()
 
 
 class RunLock:

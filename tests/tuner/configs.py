@@ -15,9 +15,12 @@ space:
   depth: {int: [1, 9]}
   kind: {categorical: [a, "no", true, 2, 2.5], default: "no"}
 model: {init: scratch, checkpoint: own.safetensors, flip: true, crop: 4, rotation: 15}
-budget: {trials: 7, time: 90s, gpu_hours: 2, max_steps: 27, grace_steps: 3, reduction_factor: 2}
+budget:
+  {trials: 7, time: 90s, gpu_hours: 2, max_steps: 27, grace_steps: 3, reduction_factor: 2,
+  step_timeout: 60s}
 resources: {cpu: 2, gpu: 0.25, concurrency: 3}
 warm_start: {points: 4, starter: false}
+final: {seeds: 5}
 tracking: {uri: "http://mlflow:5000", experiment: mine}
 sampler: gp
 seed: 9

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from meta.space import Categorical, Float, Int, SearchSpace
 from meta.study import Metric, Task
 from tests.tuner.configs import LEAST, WHOLE, fault_of, faults, write
-from tuner.config import Budget, Model, Resources, StudyConfig, Tracking, WarmStart
+from tuner.config import Budget, Final, Model, Resources, StudyConfig, Tracking, WarmStart
 from tuner.config_reader import Override, load
 from tuner.errors import UsageError
 from tuner.fields import FIELDS, SECTIONS
@@ -33,9 +33,10 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         seed=9,
         sampler="gp",
         model=Model("scratch", str(tmp_path / "own.safetensors"), True, 4, 15),
-        budget=Budget(7, 90, 2, 27, 3, 2),
+        budget=Budget(7, 90, 2, 27, 3, 2, 60),
         resources=Resources(2, 0.25, 3),
         warm_start=WarmStart(4, False),
+        final=Final(5),
         tracking=Tracking("http://mlflow:5000", "mine"),
     )
 

@@ -45,7 +45,10 @@ def test_the_example_of_a_section_has_known_keys(name: str) -> None:
         ("task.dataset=../../x", "name of letters, digits, dots and dashes expected"),
         ("task.split=half", "random or official expected, got 'half'"),
         ("task.synthetic=1", "true or false expected, got 1"),
-        ("task.trainable=os.system", "unknown trainable 'os.system'. Known: image, tabular, toy"),
+        (
+            "task.trainable=os.system",
+            "unknown trainable 'os.system'. Known: image, tabular, text, toy",
+        ),
         ("task.trainable=toy:train", "'toy:train' is code that is no part of tuner"),
         ("tracking.uri=ftp://x", "sqlite, http or https expected, got 'ftp://x'"),
         ("tracking.experiment=''", "line of text expected, got ''"),
@@ -54,7 +57,7 @@ def test_the_example_of_a_section_has_known_keys(name: str) -> None:
         ("budget=5", "mapping expected, got 5. Write budget: {trials: 50}"),
         ("budget.trails=5", "unknown key. Did you mean trials?"),
         ("bugdet.trials=5", "unknown key. Did you mean budget?"),
-        ("colour=red", "unknown key. Known: budget, metric, model"),
+        ("colour=red", "unknown key. Known: budget, final, metric, model"),
     ],
 )
 def test_a_wrong_value_is_told_with_its_key_and_rule(

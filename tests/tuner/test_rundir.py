@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tuner.errors import EnvironmentFault, RunDirectoryError
-from tuner.rundir import RunLock, new_directory, runs, write_status
+from tuner.rundir import RunLock, kept_if_used, new_directory, runs, write_status
 
 HOLD = "import sys; from tuner.rundir import RunLock; from pathlib import Path\n" + (
     "with RunLock(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
@@ -61,3 +61,11 @@ def test_the_status_is_always_a_whole_json_object(tmp_path: Path) -> None:
     write_status(tmp_path, state="ended", exit_code=4)
     assert json.loads((tmp_path / "status.json").read_text()) == {"state": "ended", "exit_code": 4}
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_new_directory_stays_only_if_something_came_into_it(tmp_path: Path) -> None:
+    with kept_if_used(new_directory("toy", tmp_path / "a")) as used:
+        (used / "journal.db").touch()
+    with kept_if_used(new_directory("toy", tmp_path / "b")):
+        pass
+    assert list(tmp_path.iterdir()) == [used]
