@@ -34,7 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables import standalone
-from trainables.base import Config, Context, Offer
+from trainables.base import EXAMPLE_FILE, Config, Context, Offer
 from trainables.data.image_data import METRICS, HeldOut, ImageData, load
 from trainables.data.images import SOURCES, Labels, Pixels, locate
 from trainables.data.split import Rows
@@ -263,6 +263,8 @@ def _keep(network: "nn.Module", parameters: Config, context: Context, folder: Pa
         "config": dict(parameters),
     }
     (folder / FACTS_FILE).write_text(json.dumps(facts))
+    example = context.data.images[context.data.train[:2]].tolist()
+    (folder / EXAMPLE_FILE).write_text(json.dumps(example))
 
 
 OFFER = Offer(

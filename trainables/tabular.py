@@ -26,7 +26,7 @@ How it works, and why it is fast:
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -83,40 +83,50 @@ def _test(grow: Grow, rounds: int, data: TabularData, context: Context) -> None:
 
 
 def _keep(booster: Any, data: TabularData, model: str, folder: Path) -> None:
-    """The booster in its own format, and what turns a row into what it was trained on."""
+    """The booster in its own format, and what turns a row into what it was trained on.
+
+    The example shows categories by their names.
+    """
     booster.save_model(str(folder / LIBRARIES[model].file))
     description = {
         "model": model,
         "kind": data.kind,
         "columns": data.columns,
+        "categories": data.categories,
         "missing_codes": [
             None if np.isnan(code) else code for code in _missing_codes(data).tolist()
         ],
     }
     (folder / DESCRIPTION).write_text(json.dumps(description, indent=2))
-    example = {"columns": data.columns, "data": [_with_none(row) for row in data.x[:3]]}
-    (folder / EXAMPLE_FILE).write_text(json.dumps(example))
+    names = [data.categories.get(column) for column in data.columns]
+    rows = [[*map(_shown, row, names)] for row in data.x[:3]]
+    (folder / EXAMPLE_FILE).write_text(json.dumps({"columns": data.columns, "data": rows}))
 
 
-def _with_none(values: Float32) -> list[float | None]:
-    """As JSON can hold them."""
-    return [None if np.isnan(value) else value for value in values.tolist()]
+def _shown(value: np.float32, names: Sequence[str] | None) -> str | float | None:
+    """As JSON holds it, a number with no more digits than it has."""
+    if np.isnan(value):
+        return None
+    return names[int(value)] if names else float(str(value))
 
 
 def predictor(folder: Path) -> Callable[[Any], NDArray[np.float64]]:
-    """The kept model: from rows as ``TabularData.x`` has them to predictions.
+    """The kept model: from rows to predictions.
 
-    Takes a (n, columns) array or a DataFrame, whose columns are taken by name. Gives (n, 2)
-    probabilities for two classes, else (n,) numbers. Raises ``KeyError`` for a missing column and
-    ``ValueError`` for another number of columns.
+    Takes a DataFrame, whose columns are taken by name and whose categories are names or codes, or
+    an array (n, columns) as ``TabularData.x`` is. Gives (n, 2) probabilities for two classes, else
+    (n,) numbers. Raises ``KeyError`` for a missing column and ``ValueError`` for another number of
+    columns.
     """
     description = json.loads((folder / DESCRIPTION).read_text())
-    columns, model = description["columns"], description["model"]
+    columns, model, names = (description[key] for key in ("columns", "model", "categories"))
     codes = np.array(description["missing_codes"], np.float32)  # None becomes NaN
     predict = LIBRARIES[model].read(folder / LIBRARIES[model].file, ~np.isnan(codes))
 
     def answer(table: Any) -> NDArray[np.float64]:
-        x = np.asarray(table[columns] if hasattr(table, "columns") else table, np.float32)
+        if hasattr(table, "columns"):
+            table = np.column_stack([_coded(table[name], names.get(name)) for name in columns])
+        x = np.asarray(table, np.float32)
         if x.ndim != 2 or x.shape[1] != len(columns):
             raise ValueError(f"rows of {len(columns)} columns expected, got shape {x.shape}")
         predicted = np.asarray(predict(_with_missing(x, codes)), np.float64)
@@ -125,6 +135,14 @@ def predictor(folder: Path) -> Callable[[Any], NDArray[np.float64]]:
         return np.column_stack([1 - predicted, predicted])
 
     return answer
+
+
+def _coded(column: Any, names: Sequence[str] | None) -> Any:
+    """A column of a DataFrame with the code for each name; NaN for one that was never seen."""
+    if names is None or np.issubdtype(np.asarray(column).dtype, np.number):
+        return column
+    codes = {name: code for code, name in enumerate(names)}
+    return [codes.get(value, np.nan) for value in column]
 
 
 def _validate(grow: Grow, total: int, data: TabularData, context: Context) -> None:

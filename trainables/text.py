@@ -14,6 +14,7 @@ How it works, and why it is fast:
     python -m trainables.text --dataset ag-news --model bert-tiny --set init=scratch --synthetic
 """
 
+import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables import standalone
-from trainables.base import Config, Context, Offer
+from trainables.base import EXAMPLE_FILE, Config, Context, Offer
 from trainables.data.split import Rows
 from trainables.data.texts import METRICS, SOURCES, TextData, Texts, load, locate
 from trainables.metrics import class_scores
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 MODELS = ("bert-base", "distilbert", "bert-tiny")
 CHECKPOINT_SECONDS = 300.0
 LARGEST_NORM = 1.0
+EXAMPLE_TOKENS = 32
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ def train(config: Config, context: Context) -> None:
         context.save(training.write)
     if context.final:
         training.report(context.held_out, 0.0)
-        context.keep(training.classifier.save)
+        context.keep(training.keep)
 
 
 class Training:
@@ -212,6 +214,13 @@ class Training:
         }
         checkpoint.write(state, folder)
         self.saved = time.monotonic()
+
+    def keep(self, folder: Path) -> None:
+        """Keep the trained model, with the beginnings of two texts as its example."""
+        self.classifier.save(folder)
+        texts = [self.data.texts.tokens.take(row) for row in self.data.train[:2, None]]
+        starts = [self.data.vocabulary.text(text.ids[:EXAMPLE_TOKENS]) for text in texts]
+        (folder / EXAMPLE_FILE).write_text(json.dumps(starts))
 
     def restore(self) -> None:
         """Go on from the last checkpoint, if there is one that can be read."""

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from tests.trainables.recorder import Recorder
 from trainables.augment import augment
-from trainables.base import DataError, DataRequest, DataUnavailable
+from trainables.base import EXAMPLE_FILE, DataError, DataRequest, DataUnavailable
 from trainables.data.image_data import load
 from trainables.image import predictor, rate, snap, train
 from trainables.networks import MODELS, build, load_weights
@@ -66,6 +66,7 @@ def test_digits_are_learned_and_the_metrics_are_those_of_scikit_learn(tmp_path: 
     expected = f1_score(truth, predicted, average="macro")
     assert report.metrics["macro_f1"] == pytest.approx(expected)
     assert json.loads((tmp_path / "model.json").read_text())["model"] == "resnet8"
+    assert predictor(tmp_path)(np.uint8(json.loads((tmp_path / EXAMPLE_FILE).read_text()))).all()
 
 
 def test_a_trial_that_goes_on_from_its_checkpoint_ends_as_if_it_had_not_stopped(

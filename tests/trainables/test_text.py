@@ -1,5 +1,6 @@
 """Training on small networks; that real ones learn is measured in the head of the module."""
 
+import json
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.trainables.texts import VOCABULARY, letters, shrink
 from trainables import encoders, text
 from trainables.data.sequences import pack
 from trainables.data.split import Rows
+from trainables.data.tokens import tokenize
 
 DATA, TEST = letters()
 TOKENS, LABELS = DATA.texts.tokens, DATA.texts.labels
@@ -207,6 +209,9 @@ def test_a_kept_model_predicts_what_was_tested_here_and_in_transformers(tmp_path
             found = {score["label"]: score["score"] for score in scores}
             assert [*map(found.get, DATA.classes)] == pytest.approx(expected, abs=1e-5)
         assert not [*folder.rglob("*.bin"), *folder.rglob("*.p*t*")]
+        first, _ = json.loads((folder / "example.json").read_text())
+        begun = TOKENS.take(DATA.train[:1]).ids[: text.EXAMPLE_TOKENS]
+        np.testing.assert_array_equal(tokenize([first], VOCABULARY).ids, begun)
 
 
 def test_a_kept_model_is_a_checkpoint_to_start_from(tmp_path: Path) -> None:

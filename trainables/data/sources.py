@@ -148,7 +148,7 @@ def _cpu(_: DataRequest) -> Table:
 
 
 def _chess(_: DataRequest) -> Table:
-    layout = Layout((*CHESS_COLUMNS, "class"), "class", CHESS_COLUMNS, ("'nowin'", "'won'"))
+    layout = Layout((*CHESS_COLUMNS, "class"), "class", CHESS_COLUMNS, ("nowin", "won"))
     return read([_openml("id_3/data-v1-dl-3.arff.gz")], layout)
 
 

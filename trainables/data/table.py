@@ -4,7 +4,7 @@ import csv
 import gzip
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,14 @@ Float32 = NDArray[np.float32]
 class Table:
     """Rows of numbers: ``x`` with NaN for missing and codes for categories, ``y`` the target.
 
-    ``columns`` maps each feature to its number of categories, 0 for a numeric one.
+    ``columns`` maps each feature to its number of categories, 0 for a numeric one; ``categories``
+    has the names behind the codes, in their order, where there are names.
     """
 
     x: Float32
     y: Float32
     columns: Mapping[str, int]
+    categories: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def faults(self, is_class: bool) -> list[str]:
         """Why nothing can be learned from this table; empty if something can."""
@@ -84,7 +86,7 @@ class ArffFile(TextFile):
             for number, line in enumerate(file, 1):
                 if in_data and line.strip() and not line.startswith("%"):
                     (row,) = csv.reader([line], delimiter=delimiter, skipinitialspace=True)
-                    yield f"{self.path.name}:{number}", row
+                    yield f"{self.path.name}:{number}", [value.strip("'") for value in row]
                 in_data = in_data or line.strip().lower() == "@data"
 
 
@@ -95,10 +97,14 @@ def read(files: Sequence[TextFile], layout: Layout) -> Table:
     texts = dict(zip(layout.fields, zip(*rows, strict=True), strict=True)) if rows else {}
     y = _column(places, texts.get(layout.target, ()), layout.target, _target(layout), faults)
     x = np.empty((len(rows), len(layout.columns)), np.float32)
+    categories: dict[str, Sequence[str]] = {}
     for index, name in enumerate(layout.columns if rows else ()):
-        parse = _codes(texts[name]) if layout.columns[name] else _number
+        parse: Callable[[str], float] = _number
+        if layout.columns[name]:
+            categories[name] = sorted({*texts[name]} - MISSING)
+            parse = _codes(categories[name])
         x[:, index] = _column(places, texts[name], name, parse, faults)
-    table = Table(x, y, layout.columns)
+    table = Table(x, y, layout.columns, categories)
     names = ", ".join(file.path.name for file in files)
     faults = faults or [f"{names}: {fault}" for fault in table.faults(bool(layout.labels))]
     if faults:
@@ -153,9 +159,8 @@ def _number(text: str) -> float:
     return number
 
 
-def _codes(texts: Sequence[str]) -> Callable[[str], float]:
-    """Categories are numbered in the order of their names."""
-    codes: dict[str, Any] = {text: code for code, text in enumerate(sorted({*texts} - MISSING))}
+def _codes(names: Sequence[str]) -> Callable[[str], float]:
+    codes: dict[str, Any] = {name: code for code, name in enumerate(names)}
     return lambda text: codes.get(text, math.nan)
 
 

@@ -1,6 +1,7 @@
 """A tabular data set, checked, split and named by a fingerprint."""
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,7 +25,8 @@ class TabularData:
 
     ``x`` is (rows, columns) with NaN for missing and codes for categories, ``y`` (rows,) the target
     (0 or 1 if ``kind`` is ``binary``, a number if it is ``regression``); ``train`` and
-    ``validation`` are row numbers. ``metric`` is what a trial reports.
+    ``validation`` are row numbers. ``metric`` is what a trial reports, ``categories`` as in
+    ``Table``.
     """
 
     kind: str = field(compare=False)
@@ -36,6 +38,7 @@ class TabularData:
     train: Rows = field(compare=False)
     validation: Rows = field(compare=False)
     fingerprint: str
+    categories: Mapping[str, Sequence[str]] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ def load(request: DataRequest) -> Data:
         train=np.searchsorted(seen, train),
         validation=np.searchsorted(seen, validation),
         fingerprint=_fingerprint(request, table, parts),
+        categories=table.categories,
     )
     rows = {name: len(part) for name, part in zip(PARTS, parts, strict=True)}
     features = describe(table.x[train], table.y[train], data.categorical, source.kind)

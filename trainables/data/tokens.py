@@ -58,6 +58,10 @@ class Vocabulary:
         """The number of each piece."""
         return {piece: number for number, piece in enumerate(self.pieces)}
 
+    def text(self, ids: Ids) -> str:
+        """About what was cut into these pieces: in small letters, spaces around the signs."""
+        return " ".join(self.pieces[number] for number in ids).replace(" ##", "")
+
     @property
     def digest(self) -> str:
         """Names the content."""

@@ -30,6 +30,7 @@ def test_missing_values_become_nan_and_categories_codes_in_the_order_of_their_na
     found = read([write(tmp_path, "1.5, round, yes\n?, flat, no\n-2, ?, no\n\n")], LAYOUT)
     np.testing.assert_array_equal(found.x, np.float32([[1.5, 1], [np.nan, 0], [-2, np.nan]]))
     np.testing.assert_array_equal(found.y, [1, 0, 0])
+    assert found.categories == {"shape": ["flat", "round"]}
     assert found.x.dtype == found.y.dtype == np.float32
 
 
@@ -54,7 +55,7 @@ def test_quoted_headers_and_another_delimiter_are_read(tmp_path: Path) -> None:
 def test_the_rows_of_an_arff_file_follow_its_declarations(tmp_path: Path) -> None:
     path = tmp_path / "x.arff.gz"
     head = "% 1, 2\n@relation x\n@attribute size real\n@DATA\n"
-    path.write_bytes(gzip.compress(f'{head}1,yes,"a, b"\n\n% no row\n?,no,c\n'.encode()))
+    path.write_bytes(gzip.compress(f"{head}1,'yes',\"a, b\"\n\n% no row\n?,no,c\n".encode()))
     layout = Layout(("size", "label", "text"), "label", {"size": 0}, ("no", "yes"))
     found = read([ArffFile(path)], layout)
     np.testing.assert_array_equal(found.x, [[1], [np.nan]])
