@@ -23,18 +23,21 @@ from tuner.errors import (
 )
 from tuner.home import default_tracking_uri, home, redact, redacted, with_password
 from tuner.journal import Journal
+from tuner.model_card import write_card
 from tuner.past import Past, read_past
 from tuner.priors import save_prior
 from tuner.progress import announce, shown
 from tuner.repair import repair, salvage
 from tuner.resources import allot
-from tuner.rundir import RunLock, kept_if_used, new_directory, write_status
+from tuner.rundir import RunLock, kept_if_used, model_bytes, new_directory, write_status
 from tuner.session import session
 from tuner.summary import PAGE_FILE, Report
 from tuner.threads import one_thread
 from tuner.tracking import Projector
 
 CATCH_UP_SECONDS = 30.0
+SLOWEST_UPLOAD = 1e6
+"""Bytes of the final model a second that are waited for."""
 
 
 @one_thread
@@ -197,7 +200,8 @@ def _carry_on(
             assert journal.finished is not None
     finally:
         _write_page(directory)
-        projector.finish(CATCH_UP_SECONDS)
+        write_card(directory, data.rows)
+        projector.finish(CATCH_UP_SECONDS + model_bytes(directory) / SLOWEST_UPLOAD)
         journal.close()
     return Report(
         study=journal.study,
@@ -206,6 +210,7 @@ def _carry_on(
         directory=directory,
         tracking_uri=uri,
         tracking_problem=projector.problem,
+        model=projector.model,
         seconds=journal.last_seconds,
         synthetic=config.synthetic,
         command=journal.header["command"],

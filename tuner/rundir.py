@@ -19,6 +19,7 @@ LOCK_FILE = "lock.json"
 STATUS_FILE = "status.json"
 MODEL_FOLDER = "model"
 """The model of the best configuration, as its trainable keeps it, and its card."""
+CARD_FILE = "README.md"
 
 
 def new_directory(name: str, out: Path | None, among: str = "runs") -> Path:
@@ -53,6 +54,12 @@ def kept_if_used(directory: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # it holds something
             directory.rmdir()
+
+
+def model_bytes(directory: Path) -> int:
+    """The size of the final model in a run directory; 0 without one."""
+    files = (directory / MODEL_FOLDER).rglob("*")
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 class RunLock:

@@ -9,6 +9,7 @@ from meta.study import Study, TrialState
 from tuner.events import Finished
 from tuner.final_result import FinalResult
 from tuner.home import default_tracking_uri, redact
+from tuner.rundir import MODEL_FOLDER
 
 PAGE_FILE = "report.html"
 """The page of a run, in its directory."""
@@ -17,7 +18,10 @@ SYNTHETIC = "SYNTHETIC DATA: these values say nothing about the real data set"
 
 @dataclass(frozen=True)
 class Report:
-    """The result of a study; ``seconds`` is its running time over all sessions."""
+    """The result of a study; ``seconds`` is its running time over all sessions.
+
+    ``model`` is the URI of the final model in MLflow, None where none was registered.
+    """
 
     study: Study
     tested: FinalResult | None
@@ -29,6 +33,7 @@ class Report:
     synthetic: bool
     command: str
     past: dict[str, Any] = field(default_factory=dict)
+    model: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Everything, as the one object of ``--json``."""
@@ -55,6 +60,7 @@ class Report:
             "gpu_hours": self.finished.gpu_hours,
             "synthetic": self.synthetic,
             "directory": str(self.directory),
+            "model": self.model,
             "tracking": {"uri": redact(self.tracking_uri), "problem": self.tracking_problem},
         }
 
@@ -73,6 +79,7 @@ class Report:
             self._other_arm(),
             f"kept in      {self.directory}",
             f"its page     {self.directory / PAGE_FILE}",
+            *self._model(),
         ]
         if self.tracking_problem:
             lines.append(f"MLflow       {self.tracking_problem}")
@@ -122,6 +129,12 @@ class Report:
         if self.tracking_uri == default_tracking_uri():
             return "tuner ui"
         return f"tuner ui --tracking-uri {redact(self.tracking_uri)}"
+
+    def _model(self) -> list[str]:
+        folder = self.directory / MODEL_FOLDER
+        if not folder.is_dir():
+            return []
+        return [f"its model    {folder}" + (f" ({self.model} in MLflow)" if self.model else "")]
 
     def _counts(self) -> dict[str, int]:
         counts = Counter(trial.state for trial in self.study.trials)

@@ -78,6 +78,11 @@ def test_a_study_ends_with_its_best_configuration_tested(config: StudyConfig) ->
     assert report.tested.config == study.best.recommended
     assert len({fit.seed for fit in report.tested.fits}) == 3
     assert report.tracking_problem is None
+    assert report.model is not None
+    assert re.fullmatch(r"models:/bowl-curve/\d+", report.model)
+    assert report.to_json()["model"] == report.model
+    assert (report.directory / "model" / "README.md").read_text().startswith("# bowl-curve")
+    assert f"its model    {report.directory / 'model'} ({report.model} in MLflow)" in report.text()
     status = json.loads((report.directory / "status.json").read_text())
     assert status == {"state": "ended", "exit_code": 0}
 

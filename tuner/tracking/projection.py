@@ -5,6 +5,7 @@ from pathlib import Path
 
 from meta.study import TrialState
 from tuner.tracking import records
+from tuner.tracking.models import kept_model, publish
 from tuner.tracking.runs import StudyRuns
 from tuner.tracking.store import analyze, connect, open_experiment, reason
 from tuner.tracking.timeline import Timeline
@@ -18,11 +19,14 @@ REFUSED = "INVALID_PARAMETER_VALUE"
 class Projection:
     """The runs of one study in MLflow; where they stand is asked of MLflow itself.
 
-    ``refused`` says for which trials MLflow will never take a part, and why.
+    ``refused`` says for which trials MLflow will never take a part, and why; ``model`` is the URI
+    of the registered final model, once there is one.
     """
 
     def __init__(self, directory: Path, uri: str, experiment: str) -> None:
         self.refused: dict[int, str] = {}
+        self.model: str | None = None
+        self._directory = directory
         self._timeline = Timeline(directory)
         self._uri = uri
         self._experiment = experiment
@@ -49,6 +53,8 @@ class Projection:
                 self._write_or_refuse(runs, trial, last)
         if last or (due and self._outcome_is_old):
             self._write_outcome(runs, last)
+        if last:
+            self._publish_model(runs)
         if due:
             self._heartbeat = time.monotonic()
         self._runs = runs
@@ -120,3 +126,10 @@ class Projection:
         if last:
             status = "FINISHED" if study.best else "FAILED"
             runs.end(None, status if timeline.finished else "KILLED", timeline.latest)
+
+    def _publish_model(self, runs: StudyRuns) -> None:
+        """After all else, so that a large model that does not arrive holds nothing up."""
+        timeline = self._timeline
+        kept = kept_model(self._directory, timeline.study, timeline.header)
+        if kept is not None and timeline.is_tested:
+            self.model = publish(runs.client, runs.ids[None], kept)

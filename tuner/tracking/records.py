@@ -79,6 +79,11 @@ def study_name(study: Study) -> str:
     return f"{study.arm} {study.seed}: {study.task.id}"
 
 
+def model_name(task: str) -> str:
+    """What the final models of a task are registered under; ``/`` and ``:`` separate in an URI."""
+    return re.sub(r"[^\w\-.]", "_", task)[:NAME_LENGTH]
+
+
 def study_tags(study: Study, header: Mapping[str, Any]) -> dict[str, str]:
     """The tags of a study's run, all but those that change while it runs."""
     shown = {

@@ -36,7 +36,7 @@ class StudyRuns:
     """
 
     def __init__(self, client: "MlflowClient", experiment_id: str, study_id: str) -> None:
-        self._client = client
+        self.client = client
         self._experiment_id = experiment_id
         self.ids: dict[int | None, str] = {}
         self.final: set[int] = set()
@@ -50,7 +50,7 @@ class StudyRuns:
         """Create the run of a trial, or that of the study if ``trial`` is None."""
         if trial is not None:
             tags = {**tags, PARENT: self.ids[None]}
-        run = self._client.create_run(self._experiment_id, _milliseconds(started), tags, name)
+        run = self.client.create_run(self._experiment_id, _milliseconds(started), tags, name)
         self.ids[trial] = run.info.run_id
 
     def log(
@@ -73,22 +73,22 @@ class StudyRuns:
             fillvalue=(),
         )
         for batch in batches:
-            self._client.log_batch(self.ids[trial], *batch)
+            self.client.log_batch(self.ids[trial], *batch)
 
     def log_data(self, name: str, fingerprint: str) -> None:
         """Say which data the study used; the UI has a column for that."""
         from mlflow.entities import Dataset, DatasetInput
 
         data = Dataset(name, fingerprint[:DIGEST_LENGTH] or "unknown", "tuner", "{}")
-        self._client.log_inputs(self.ids[None], [DatasetInput(data)])
+        self.client.log_inputs(self.ids[None], [DatasetInput(data)])
 
     def end(self, trial: int | None, status: str, ended: float) -> None:
         """Close a run; it can still be written to."""
-        self._client.set_terminated(self.ids[trial], status, _milliseconds(ended))
+        self.client.set_terminated(self.ids[trial], status, _milliseconds(ended))
 
     def reopen(self, trial: int | None) -> None:
         """Show a run as running that an earlier session closed."""
-        self._client.update_run(self.ids[trial], "RUNNING")
+        self.client.update_run(self.ids[trial], "RUNNING")
 
     def _know(self, run: "Run") -> None:
         """Take note of a run; one that an earlier call made twice is deleted."""
@@ -96,7 +96,7 @@ class StudyRuns:
         trial = None if tag is None else int(tag)
         if trial in self.ids:
             if not deleted:
-                self._client.delete_run(run_id)
+                self.client.delete_run(run_id)
             return
         self.ids[trial] = run_id
         if trial is None:

@@ -26,6 +26,7 @@ SETTINGS = {
     "MLFLOW_ALLOW_HTTP_REDIRECTS": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_CONFIGURE_LOGGING": "false",
+    "MLFLOW_UV_AUTO_DETECT": "false",
 }
 """MLflow reads these when it is imported; a user's own values take precedence."""
 
@@ -58,6 +59,7 @@ def connect(uri: str) -> "MlflowClient":
     for name in ("mlflow", "alembic", "sqlalchemy"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", module="sqlalchemy")
+    warnings.filterwarnings("ignore", ".*Any type hint is inferred")  # of its own models
     from mlflow.tracking import MlflowClient
 
     path = sqlite_path(uri)

@@ -51,6 +51,12 @@ class Timeline:
         """What the final fits came to so far."""
         return FinalResult(tuple(self.fits)) if self.fits else None
 
+    @property
+    def is_tested(self) -> bool:
+        """Whether all final fits are done."""
+        seeds: int = self.header.get("config", {}).get("final", {}).get("seeds", 1)
+        return len(self.fits) >= seeds
+
     def read_on(self) -> None:
         """Take in what was appended since the last time."""
         for entry in list(read_entries(self._connection, self._sequence)):
