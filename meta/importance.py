@@ -62,6 +62,8 @@ def _importance(
     probe = loss(np.random.default_rng(0).random((len(names), 64)))
     if np.ptp(probe) <= 1e-9 * max(float(np.abs(probe).max()), 1e-300):
         return None
+    if len(names) == 1:  # which scipy takes for no list
+        return {names[0]: Importance(1.0, 1.0)}
     found = sobol_indices(func=loss, n=base, dists=[uniform()] * len(names), rng=0)
     shares = zip(found.first_order, found.total_order, strict=True)
     alone, total = np.clip(np.array(list(shares)), 0, 1).T

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from meta.encoding import Encoding
-from meta.importance import past_importance, study_importance
+from meta.importance import Importance, past_importance, study_importance
 from meta.prior import fit_prior
 from meta.space import Categorical, Float, Int, SearchSpace
 from meta.study import Measurement, Metric, Study, Task, Trial, TrialState
@@ -44,6 +44,16 @@ def test_what_matters_only_together_matters_in_interactions() -> None:
     found = study_importance(studied(lambda a, b, c, d: (a - 0.5) * (b - 0.5)))
     assert found is not None
     assert found["a"].total > found["a"].alone + 0.5
+
+
+def test_a_parameter_that_is_alone_explains_all() -> None:
+    trials = tuple(
+        Trial(n, {"x": n / 8}, TrialState.COMPLETED, (Measurement(1, n / 8, 1.0),))
+        for n in range(8)
+    )
+    space = SearchSpace({"x": Float(0, 1)})
+    found = study_importance(replace(studied(lambda *_: 0.0), space=space, trials=trials))
+    assert found == {"x": Importance(1.0, 1.0)}
 
 
 def test_the_past_is_asked_in_the_same_way() -> None:
