@@ -1,28 +1,34 @@
 """A study on a Ray of several nodes: it spreads, and outlives one of them."""
 
 import os
-import threading
+import signal
+import subprocess
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from meta.study import TrialState
-from tuner.config import RunOptions
-from tuner.config_reader import Override, load
-from tuner.driver import run
+from meta.study import Study, TrialState
+from tests.sources import ROOT
+from tuner.journal import Journal
 
-YAML = """version: 1
-task: {dataset: none, model: none, trainable: "spread:train"}
-metric: {name: loss, mode: min}
-space: {x: {float: [0, 1]}}
-budget: {trials: 12, max_steps: 6, grace_steps: 6}
-resources: {cpu: 1, gpu: 0}
+if TYPE_CHECKING:
+    from ray.cluster_utils import Cluster
+
+TRIALS, STEPS = 8, 4
+YAML = f"""version: 1
+task: {{dataset: none, model: none, trainable: "spread:train"}}
+metric: {{name: loss, mode: min}}
+space: {{x: {{float: [0, 1]}}}}
+budget: {{trials: {TRIALS}, max_steps: {STEPS}, grace_steps: {STEPS}}}
+resources: {{cpu: 1, gpu: 0}}
 """
-CODE = '''"""Leaves a trace of where its trials and its data were."""
+CODE = '''"""Leaves traces of where its trials and data were; the last step waits for the file ``go``."""
 import json, os, time
 from pathlib import Path
 import numpy as np
@@ -53,94 +59,107 @@ def train(config, context):
     for step in range(done + 1, context.max_steps + 1):
         with (TRACES / "steps").open("a") as file:
             file.write(f"{node} {os.getpid()} {config['x']} {step}\\n")
-        time.sleep(0.4)
+        while step == context.max_steps and not (TRACES / "go").exists():
+            time.sleep(0.05)
         context.save(lambda folder: (folder / "step").write_text(str(step)))
         context.report(step, config["x"] + len(context.data.rows) / step)
 '''
+RUN = [sys.executable, "-m", "tuner", "run", "spread.yaml", "--allow-code", "--no-history"]
+LIMIT_SECONDS = 240
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
+class Step(NamedTuple):
+    """One training step, where it was done and by whom."""
+
+    node: str
+    process: str
+    x: str
+    number: int
+
+
 @pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A head and two workers, of one CPU each, on this machine."""
-    import ray
+def traces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder in which the trials of ``CODE`` leave their traces, on whatever node."""
+    folder = tmp_path / "traces"
+    folder.mkdir()
+    monkeypatch.setenv("TRACES", str(folder))
+    return folder
+
+
+@pytest.fixture
+def cluster(traces: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator["Cluster"]:
+    """A head of one CPU on this machine, with the environment that ``traces`` sets."""
     from ray.cluster_utils import Cluster
 
-    if ray.is_initialized():
-        pytest.skip("another test's Ray runs in this process; run this file alone")
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")  # on loopback, for as long as the test runs
-    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "dashboard_port": 0})
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     try:
         yield nodes
     finally:
         nodes.shutdown()
 
 
-def steps(traces: Path) -> list[list[str]]:
+def steps(traces: Path) -> list[Step]:
     file = traces / "steps"
-    return [line.split() for line in file.read_text().splitlines()] if file.exists() else []
+    rows = [line.split() for line in file.read_text().splitlines()] if file.exists() else []
+    return [Step(node, process, x, int(number)) for node, process, x, number in rows]
 
 
-def kill_when_busy(cluster: Any, node: Any, traces: Path) -> None:
-    """Take the node away without a word once one of its trials has a checkpoint."""
-    deadline = time.monotonic() + 240
-    while not any(row[0] == node.node_id and row[3] == "3" for row in steps(traces)):
-        if time.monotonic() > deadline:
-            return
+def start(folder: Path, address: str) -> "subprocess.Popen[bytes]":
+    """Run the study of ``CODE`` on the cluster, as a user does."""
+    (folder / "spread.yaml").write_text(YAML)
+    (folder / "spread.py").write_text(CODE)
+    environment = {**os.environ, "RAY_ADDRESS": address, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(
+        [*RUN, "--no-finalize", "--quiet", "--out", "run"], env=environment, cwd=folder
+    )
+
+
+def wait_for_checkpoints(nodes: set[str], traces: Path, study: "subprocess.Popen[bytes]") -> None:
+    """Until a trial on each of the nodes is in its last step."""
+    deadline = time.monotonic() + LIMIT_SECONDS
+    while {step.node for step in steps(traces) if step.number == STEPS} != nodes:
+        assert study.poll() is None, "the study ended"
+        assert time.monotonic() < deadline, "not every node has a trial"
         time.sleep(0.05)
+
+
+def switch_off(cluster: "Cluster", node: Any, traces: Path) -> None:
+    """Take the node away as a loss of power does: all its processes end without a word."""
+    (worker,) = {int(step.process) for step in steps(traces) if step.node == node.node_id}
     cluster.remove_node(node, allow_graceful=False)
+    with suppress(ProcessLookupError):  # it may have noticed
+        os.kill(worker, signal.SIGKILL)
+
+
+def result(folder: Path) -> Study:
+    journal = Journal.open(folder / "run")
+    journal.close()
+    return journal.study
 
 
 def test_trials_spread_and_those_of_a_node_that_dies_go_on_elsewhere(
-    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mlflow_store: str
+    cluster: "Cluster", traces: Path, tmp_path: Path
 ) -> None:
-    traces, out = tmp_path / "traces", tmp_path / "run"
-    traces.mkdir()
-    monkeypatch.setenv("TRACES", str(traces))
-    (tmp_path / "spread.yaml").write_text(YAML)
-    (tmp_path / "spread.py").write_text(CODE)
-    first, doomed = (cluster.add_node(num_cpus=1, env_vars={"TRACES": str(traces)}) for _ in "ab")
+    nodes = [cluster.head_node, cluster.add_node(num_cpus=1), cluster.add_node(num_cpus=1)]
     cluster.wait_for_nodes()
-    overrides = [Override("tracking.uri", mlflow_store)]
-    config = load(str(tmp_path / "spread.yaml"), overrides, allow_code=True)
-    killer = threading.Thread(target=kill_when_busy, args=(cluster, doomed, traces))
-    killer.start()
-    options = RunOptions(
-        address=cluster.address, out=out, quiet=True, use_history=False, finalize=False
-    )
-    study = run(config, options).study
-    killer.join()
+    study = start(tmp_path, cluster.address)
+    wait_for_checkpoints({node.node_id for node in nodes}, traces, study)
+    switch_off(cluster, nodes[-1], traces)
+    (traces / "go").touch()
+    assert study.wait(LIMIT_SECONDS) == 0
 
-    assert [trial.id for trial in study.trials] == list(range(12))
-    assert {trial.state for trial in study.trials} == {TrialState.COMPLETED}
+    trials = result(tmp_path).trials
+    assert [trial.id for trial in trials] == list(range(TRIALS))
+    assert {trial.state for trial in trials} == {TrialState.COMPLETED}
     done = defaultdict(list)
-    where = defaultdict(set)
-    for node, _, x, step in steps(traces):
-        done[x].append(int(step))
-        where[x].add(node)
-    assert {first.node_id, doomed.node_id} <= set().union(*where.values())
-    moved = [x for x, nodes in where.items() if len(nodes) > 1]
-    assert moved, "the node that died ran no trial"
-    repeated = [x for x, seen in done.items() if len(seen) > len(set(seen))]
-    assert set(repeated) <= set(moved)
-    assert all(len(done[x]) - 6 <= 1 for x in repeated), "more than a step was done again"
-
-
-def test_each_process_unpacks_the_data_once(
-    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mlflow_store: str
-) -> None:
-    monkeypatch.setenv("TRACES", str(tmp_path))
-    (tmp_path / "spread.yaml").write_text(YAML)
-    (tmp_path / "spread.py").write_text(CODE)
-    cluster.add_node(num_cpus=1, env_vars={"TRACES": str(tmp_path)})
-    overrides = [Override("tracking.uri", mlflow_store), Override("budget.trials", "6")]
-    config = load(str(tmp_path / "spread.yaml"), overrides, allow_code=True)
-    options = RunOptions(
-        address=cluster.address, out=tmp_path / "run", quiet=True, use_history=False, finalize=False
-    )
-    run(config, options)
-    unpacked = (tmp_path / "unpacked").read_text().split()
-    workers = {row[1] for row in steps(tmp_path)}
-    assert sorted(unpacked) == sorted(set(unpacked))
-    assert workers == set(unpacked) - {str(os.getpid())}
+    for step in steps(traces):
+        done[step.x].append(step)
+    (moved,) = [mine for mine in done.values() if len({step.node for step in mine}) > 1]
+    assert moved[0].node == nodes[-1].node_id
+    assert [step.number for step in moved] == [*range(1, STEPS + 1), STEPS], "not from a checkpoint"
+    assert sum(map(len, done.values())) == TRIALS * STEPS + 1, "others were done again"
+    unpacked = (traces / "unpacked").read_text().split()
+    assert sorted(unpacked) == sorted({step.process for step in steps(traces)}), "more than once"
