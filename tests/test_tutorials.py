@@ -1,0 +1,61 @@
+"""The console blocks of the tutorials run, and still print what the pages show."""
+
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from docs.transcript import BLOCK, Step, rewritten, run, steps
+from tests.sources import ROOT
+
+DOCS = ROOT / "docs"
+PAGES = sorted([*(DOCS / "tutorials").glob("*.md"), DOCS / "cluster.md"])
+
+
+def surroundings(home: Path) -> dict[str, str]:
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return {**os.environ, "TUNER_HOME": str(home), "PATH": path, "PYTHONPATH": str(ROOT)}
+
+
+def check(page: Path, environment: dict[str, str]) -> None:
+    """Every command succeeds, and what it printed without a number in it, it prints again."""
+    text = page.read_text()
+    shown = [steps(block) for block in BLOCK.findall(text)]
+    for before, now in zip(shown, run(text, environment), strict=True):
+        for then, step in zip(before, now, strict=True):
+            assert step.code == 0, f"{step.command}\n{step.output}"
+            stable = [line for line in then.output.splitlines() if not re.search(r"\d", line)]
+            assert set(stable) <= set(step.output.splitlines()), step
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_first_study_goes_as_its_page_says(home: Path) -> None:
+    check(DOCS / "tutorials" / "first-study.md", surroundings(home))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_command_of_a_page_has_been_run(page: Path) -> None:
+    for block in BLOCK.findall(page.read_text()):
+        assert all(step.output or "/dev/null" in step.command for step in steps(block))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_links_to_what_exists(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
+        assert "://" in target or (page.parent / target).exists(), target
+
+
+def test_a_transcript_shows_commands_with_their_output_and_stops_at_a_failure(
+    tmp_path: Path,
+) -> None:
+    page = "Say it:\n\n```console\n$ echo $TUNER_HOME/x; echo b >&2\nold\n$ true\n```\nDone.\n"
+    (block,) = BLOCK.findall(page)
+    assert steps(block) == [Step("echo $TUNER_HOME/x; echo b >&2", "old\n"), Step("true", "")]
+    assert rewritten(page, run(page, surroundings(tmp_path))) == page.replace(
+        "old\n", "~/.warmtune/x\nb\n"
+    )
+    with pytest.raises(RuntimeError, match="false: exit code 1"):
+        rewritten(page, run(page.replace("true", "false"), surroundings(tmp_path)))
