@@ -1,7 +1,7 @@
 """Does the past help where trials run side by side and most of them are stopped early?
 
-    nice -n 10 python benchmarks/asynchronous.py       (stop and restart at will)
-    python benchmarks/asynchronous.py --report         (only the tables, from what has been run)
+    nice -n 10 python -m benchmarks.asynchronous       (stop and restart at will)
+    python -m benchmarks.asynchronous --report         (only the tables, from what has been run)
 
 Trials train on a virtual clock by the curves of lcbench (`hpo_history/README.md` in
 ``$WARMTUNE_SHARED``). ``asha``: four workers and early stopping, for as long as they would need
@@ -30,11 +30,11 @@ from typing import Any
 import numpy as np
 import optuna
 import pandas as pd
-from asynchronous_tables import COUNTS, FRACTIONS, publish
-from transfer import SHARED, Run, code_version, families, past_rows
-from transfer_scores import CEILING, Array, distance
-from virtual_clock import Completed, Curve, Curves, Tuning, simulate
 
+from benchmarks.asynchronous_tables import COUNTS, FRACTIONS, publish
+from benchmarks.transfer import SHARED, Run, code_version, families, past_rows
+from benchmarks.transfer_scores import CEILING, Array, distance
+from benchmarks.virtual_clock import Completed, Curve, Curves, Tuning, simulate
 from meta.sampler import MetaGPSampler
 from meta.sampler.records import parameter
 from meta.space import Config, SearchSpace

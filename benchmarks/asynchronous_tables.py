@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from transfer_scores import FLOOR, KEY, paired
-from transfer_tables import write
+
+from benchmarks.transfer_scores import FLOOR, KEY, paired
+from benchmarks.transfer_tables import write
 
 RESULTS = Path(__file__).parent / "results" / "asynchronous.json"
 MEASURES = ("trials", "full", "repeated", "crowded", "gap", "first_gap", "ms")

@@ -13,12 +13,14 @@ import argparse
 import json
 import os
 import platform
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from tuner.comparison.statistics import (
@@ -53,7 +55,7 @@ class Design:
     def draw(self, random: np.random.Generator) -> Groups:
         """Differences with mean 0 and, within a task, deviation 1."""
         means = self.spread * random.normal(size=self.tasks)
-        shapes = {
+        shapes: dict[str, Callable[[], NDArray[np.float64]]] = {
             "normal": lambda: random.normal(size=self.seeds),
             "skewed": lambda: random.exponential(size=self.seeds) - 1,
             "heavy tails": lambda: random.standard_t(5, self.seeds) / np.sqrt(5 / 3),

@@ -1,6 +1,6 @@
 """What meta-features give before the first trial: the order in which the past expects a task.
 
-    python benchmarks/features.py
+    python -m benchmarks.features
 
 Each random study of the starter history is the new task in turn; the others are its past, first
 without any of its data set, then with them. The prior is fitted once and asked with several rules

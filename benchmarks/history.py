@@ -1,6 +1,6 @@
 """What it costs to read the past back from MLflow: ours, and ``mlflow.search_runs``.
 
-    python benchmarks/history.py
+    python -m benchmarks.history
 
 The store holds 500 studies of 100 trials, each of ten reports of four metrics (``bulk_store.py``).
 Each in a process of its own, in the order A B A B …: the first read, ``mlflow.search_runs`` over
@@ -25,8 +25,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bulk_store import EXPERIMENT, STEPS, build, check, project, write_journal
-
+from benchmarks.bulk_store import EXPERIMENT, STEPS, build, check, project, write_journal
 from tuner.tracking import read_studies
 from tuner.tracking.store import connect
 

@@ -1,6 +1,6 @@
 """Trials per hour of short tree trials: ours, a plain Ray Tune function, and plain Optuna.
 
-    python benchmarks/orchestration.py --data-dir ../shared/data
+    python -m benchmarks.orchestration --data-dir ../shared/data
 
 All train the same frozen configurations of LightGBM on Wine Quality with the same split and seeds,
 unpruned, in the order A B C A B C …; their last values must be equal. The Ray Tune function is
@@ -69,7 +69,7 @@ def fit(data: TabularData, config: Config, seed: int) -> float:
     """What a user's own function does with one configuration."""
     import lightgbm
 
-    from trainables.tabular import MAX_LEAVES
+    from trainables.boosters import MAX_LEAVES
 
     parameters = {
         "objective": "regression",
@@ -108,7 +108,7 @@ def ours(request: DataRequest, configs: list[Config], seeds: list[int]) -> Pace:
         config, budget=replace(config.budget, trials=len(configs), grace_steps=10, max_steps=10)
     )
     frozen = Past(tuple(Recommendation(point, "frozen") for point in configs))
-    driver.read_past = lambda config, options: frozen
+    driver.read_past = lambda *_: frozen  # type: ignore[attr-defined]
     with tempfile.TemporaryDirectory() as folder:
         began = time.time()
         options = RunOptions(
@@ -151,7 +151,7 @@ def ray_tune(request: DataRequest, configs: list[Config], seeds: list[int]) -> P
             param_space={"run": tune.grid_search(points)},
             run_config=tune.RunConfig(storage_path=folder, verbose=0, callbacks=[Ends()]),
         ).fit()
-        values = [result.metrics["rmse"] for result in results]
+        values = list(results.get_dataframe()["rmse"])
     ray.shutdown()
     return Pace.of(began, ends, values)
 
@@ -179,7 +179,7 @@ def optuna_alone(request: DataRequest, configs: list[Config], seeds: list[int]) 
     study.optimize(
         objective, len(configs), callbacks=[lambda study, trial: ends.append(time.time())]
     )
-    return Pace.of(began, ends, [trial.value for trial in study.trials])
+    return Pace.of(began, ends, [float(trial.values[0]) for trial in study.trials])
 
 
 METHODS: dict[str, Callable[[DataRequest, list[Config], list[int]], Pace]] = {

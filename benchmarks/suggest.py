@@ -1,6 +1,6 @@
 """What a proposal costs: ours with pasts of several sizes, and Optuna's TPE and GP samplers.
 
-    python benchmarks/suggest.py
+    python -m benchmarks.suggest
 
 A study in four dimensions has so many trials of its own; then as many more are asked for and told
 as are timed, and the median is kept. Each cell has a process of its own with one thread, in the

@@ -1,6 +1,6 @@
 """What a trial on texts costs: FLOPs of an epoch, and CPU-seconds to the first batch.
 
-    python benchmarks/texts.py --data-dir DIR        (writes results/texts.json)
+    python -m benchmarks.texts --data-dir DIR        (writes results/texts.json)
 
 FLOPs   one epoch of BERT-base (forward and backward, the products of matrices only) at a maximum
         length of 512 and batches of 16 drawn at random. Ours packs; the others pad every text to
@@ -51,7 +51,8 @@ def check_formula() -> float:
     network = encoders.build("bert-tiny", {}, vocabulary=len(data.vocabulary.pieces))
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         encoders.logits(network, encoders.Inputs.of(packed, "cpu"))
-    return abs(counter.get_total_flops() / forward_flops(np.diff(packed.edges), 2, 128) - 1)
+    flops: int = counter.get_total_flops()
+    return abs(flops / forward_flops(np.diff(packed.edges), 2, 128) - 1)
 
 
 def flops(dataset: str, data: TextData) -> dict[str, Any]:

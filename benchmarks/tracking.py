@@ -1,6 +1,6 @@
 """What it costs to record a trial in MLflow: ours, and Ray Tune's own MLflow callback.
 
-    python benchmarks/tracking.py
+    python -m benchmarks.tracking
 
 Both record the same trials, of ten reports with four metrics each, in new SQLite stores, in the
 order A B A B …; the curves that they leave in MLflow must be equal. Ray's callback is the real one,
@@ -25,9 +25,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bulk_store import SPACE
-from bulk_store import trials as made_trials
-
+from benchmarks.bulk_store import SPACE
+from benchmarks.bulk_store import trials as made_trials
 from meta.study import Measurement, Metric, Study, Task, Trial
 from tuner.events import Ended, Finished, Measured, Started
 from tuner.journal import Journal
@@ -112,7 +111,7 @@ def record_with_ray(trials: list[Trial], uri: str, _: Path) -> Cost:
     from ray.air.integrations.mlflow import MLflowLoggerCallback
 
     callback = MLflowLoggerCallback(tracking_uri=uri, experiment_name="warmtune")
-    callback.setup()
+    callback.setup()  # type: ignore[no-untyped-call]
 
     def record() -> None:
         for trial in trials:
@@ -132,6 +131,7 @@ METHODS = {"warmtune": record_ours, "ray callback": record_with_ray}
 def curves(uri: str) -> dict[str, list[float]]:
     client = connect(uri)
     experiment = client.get_experiment_by_name("warmtune")
+    assert experiment
     runs = client.search_runs([experiment.experiment_id], max_results=10_000)
     return {
         run.info.run_name: [

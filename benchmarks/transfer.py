@@ -1,8 +1,8 @@
 """Does the past help, does a misleading one do harm? Methods, tasks and seeds on public tables.
 
-    python benchmarks/transfer.py                      (all of it: hours; stop and restart at will)
-    python benchmarks/transfer.py --protocols random --methods meta-gp --seeds 1 --families deepar
-    python benchmarks/transfer.py --report             (only the tables, from what has been run)
+    python -m benchmarks.transfer                      (all of it: hours; stop and restart at will)
+    python -m benchmarks.transfer --protocols random --methods meta-gp --seeds 1 --families deepar
+    python -m benchmarks.transfer --report             (only the tables, from what has been run)
 
 Protocol and measures: `hpo_history/README.md` in ``$WARMTUNE_SHARED``, whose `transfer_bench.py`
 runs each trial. One task is left out as the target, the others are the past. Besides the README's
@@ -39,9 +39,9 @@ os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 import numpy as np
 import optuna
 import pandas as pd
-from transfer_scores import KEY, distance
-from transfer_tables import PEERS, publish
 
+from benchmarks.transfer_scores import KEY, distance
+from benchmarks.transfer_tables import PEERS, publish
 from meta import sampler as ours
 
 ROOT = Path(__file__).parents[1]

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from transfer_scores import CHECKPOINTS, Interval, paired, scores, trials_to_match
+
+from benchmarks.transfer_scores import CHECKPOINTS, Interval, paired, scores, trials_to_match
 
 RESULTS = Path(__file__).parent / "results" / "transfer.json"
 PEERS = " [peers]"

@@ -1,6 +1,6 @@
 """CPU-seconds of a tree trial on Adult, against three ways of doing without what ours does.
 
-    python benchmarks/trees.py --data-dir ../shared/data
+    python -m benchmarks.trees --data-dir ../shared/data
 
 Each measure trains the same frozen configurations with one thread, in the order A B A B A (A is
 ours), after a warm-up of each whose cost (imports, matrices) is reported apart. The others are
@@ -38,7 +38,7 @@ import xgboost
 
 from trainables import boosters, tabular
 from trainables.base import DataRequest
-from trainables.data.tabular import TabularData
+from trainables.data.tabular import TabularData, load
 from trainables.metrics import rmse
 
 RESULTS = Path(__file__).parent / "results" / "trees.json"
@@ -50,7 +50,8 @@ CONFIGS = (
     {"learning_rate": 0.05, "max_depth": 10, "subsample": 0.9},
 )
 
-Config, Values = dict[str, Any], list[float]
+Config = dict[str, Any]
+Values = list[float]
 
 
 @dataclass
@@ -153,9 +154,9 @@ class Others:
         self.library = library
         self.y, self.truth = data.y[data.train], data.y[data.validation].astype(float)
         self.x, self.valid = _one_hot(data, data.train), _one_hot(data, data.validation)
-        fill = partial(tabular._with_missing_categories, data)
-        self.matrix = library.matrix(fill(data.train), self.y, data.categorical)
-        self.rows = library.rows(fill(data.validation), data.categorical)
+        whole = tabular._with_missing(data.x, tabular._missing_codes(data))
+        self.matrix = library.matrix(whole[data.train], self.y, data.categorical)
+        self.rows = library.rows(whole[data.validation], data.categorical)
 
     def one_hot(self, configs: Sequence[Config], rounds: int) -> Values:
         numeric = np.zeros(self.x.shape[1], bool)
@@ -166,7 +167,7 @@ class Others:
         return values
 
     def saved_model(self, configs: Sequence[Config], rounds: int) -> Values:
-        values = []
+        values: Values = []
         for config in configs:
             start = None
             for _ in range(RUNGS):
@@ -200,7 +201,7 @@ def _one_hot(data: TabularData, rows: Any) -> Any:
 def ours(
     data: TabularData, model: str, configs: Sequence[Config], rounds: int, steps: int = RUNGS
 ) -> Values:
-    values = []
+    values: Values = []
     for config in configs:
         recorder = Recorder(model, data, steps)
         tabular.train({**config, "n_estimators": rounds}, recorder)  # type: ignore[arg-type]
@@ -222,11 +223,11 @@ class Measure:
         arms = {"ours": self.ours, "other": self.other}
         warm_up = {name: _timed(arm)[0] for name, arm in arms.items()}
         seconds: dict[str, Values] = {name: [] for name in arms}
-        values = {}
+        values: dict[str, Values] = {}
         for name in ("ours", "other", "ours", "other", "ours"):
             spent, values[name] = _timed(arms[name])
             seconds[name].append(spent)
-        if self.equal and not np.allclose(*values.values(), rtol=0, atol=1e-6):
+        if self.equal and not np.allclose(values["ours"], values["other"], rtol=0, atol=1e-6):
             sys.exit(f"{self.name}: values differ: {values}")
         cost = {name: mean(spent) / len(CONFIGS) for name, spent in seconds.items()}
         times = cost["other"] / cost["ours"]
@@ -254,7 +255,7 @@ def _timed(arm: Callable[[], Values]) -> tuple[float, Values]:
 def measures(data: TabularData, library: XGBoost | LightGBM) -> list[Measure]:
     others, mine = Others(library, data), partial(ours, data, library.name)
     whole = [{**config, "subsample": 1.0} for config in CONFIGS]
-    table = [
+    table: list[tuple[str, float, Callable[..., Values], Sequence[Config], tuple[int, ...]]] = [
         ("100 rounds, against one-hot", 1.8, others.one_hot, CONFIGS, (100,)),
         ("300 rounds, against one-hot", 1.8, others.one_hot, CONFIGS, (300,)),
         ("100 rounds, against a saved model", 1.6, others.saved_model, whole, (100,)),
@@ -282,7 +283,7 @@ def main() -> None:
     directory = parser.parse_args().data_dir
     if directory is None or not directory.is_dir():
         sys.exit("skipped: no data. Name their folder with --data-dir or $WARMTUNE_SHARED.")
-    data = tabular.load(DataRequest("adult", 0, directory=directory)).payload
+    data = load(DataRequest("adult", 0, directory=directory)).payload
     print(f"{'CPU-seconds per trial':48}{'ours':>8}{'other':>8}")
     found = [measure for library in (XGBoost(), LightGBM()) for measure in measures(data, library)]
     record = {

@@ -58,7 +58,8 @@ class Tuning:
         row = self._table.nearest(config, self._taken)
         self._taken[row] = True
         self._running[trial.number] = trial, row
-        self._study._storage._get_trial(trial._trial_id).params = self._table.configs[row]
+        stored = self._study._storage._get_trial(trial._trial_id)  # type: ignore[attr-defined]
+        stored.params = self._table.configs[row]
         return trial.number, self._curves.of(row)
 
     def _look_at(self, config: dict[str, Any]) -> None:

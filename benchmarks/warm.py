@@ -1,6 +1,6 @@
 """What the past saves on the built-in tabular tasks: each study warm and cold, paired by its seed.
 
-    python benchmarks/warm.py --data-dir ../shared/data
+    python -m benchmarks.warm --data-dir ../shared/data
 
 Every study is a `tuner run` as a user types it. The past is the starter history without the task's
 own data set, in a store of its own, and nothing else: no study here learns from another. The cold

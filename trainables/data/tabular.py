@@ -50,10 +50,15 @@ class HeldOut:
 
 
 def load(request: DataRequest) -> Data:
-    """Read or fetch the data set, check it and draw its split; raises ``DataError``."""
+    """``prepare`` for a built-in data set, fetched where needed; raises ``DataError``."""
     source = SOURCES.get(request.dataset)
     if source is None:
         raise DataError(f"unknown data set {request.dataset!r}. Known: {', '.join(SOURCES)}")
+    return prepare(source, request)
+
+
+def prepare(source: Source, request: DataRequest) -> Data:
+    """Read a table from where ``source`` has it, and draw its split; raises ``DataError``."""
     metric = _metric(request, source)
     table = synthesize(source, request.seed) if request.synthetic else source.read(request)
     parts = train, validation, test = _split(request, source, table)
