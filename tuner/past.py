@@ -23,6 +23,8 @@ OTHER_MODEL = 0.5
 """A study of another model is so much less related, ..."""
 STARTER = 0.8
 """... and one of the starter history, which shall not outweigh a past of one's own."""
+LENT = 40
+"""So many studies of the starter history are lent, the most related: room is left for one's own."""
 SHOWN = 5
 
 
@@ -92,10 +94,9 @@ def read_past(
         return Past(tuple(recommend(None, Encoding(config.space), 1, {})))
     found, unavailable = _read_stores(config, options)
     sifted = sift(found.kept, config.task.model, config.space, config.metric)
-    starter = starter_studies() if options.use_history and config.warm_start.starter else []
-    lent = sift(starter, config.task.model, config.space, config.metric).kept
-    kept, borrowed = (*sifted.kept, *lent), {study.id for study in lent}
-    related = _related(config, kept, borrowed, features)
+    lent = _starter(config) if options.use_history and config.warm_start.starter else ()
+    kept, related = _by_kin(config, sifted.kept, lent, features)
+    borrowed = {study.id for study in lent}
     sources = [
         Source(study.id, _name(study, study.id in borrowed), kin, len(study.trials))
         for study, kin in zip(kept, related, strict=True)
@@ -145,18 +146,26 @@ def _name(study: Study, borrowed: bool) -> str:
     return f"{study.task.id} ({where}, seed {study.seed})"
 
 
-def _related(
+def _starter(config: StudyConfig) -> Sequence[Study]:
+    return sift(starter_studies(), config.task.model, config.space, config.metric).kept
+
+
+def _by_kin(
     config: StudyConfig,
-    kept: Sequence[Study],
-    borrowed: set[str],
+    own: Sequence[Study],
+    lent: Sequence[Study],
     features: Mapping[str, float] | None,
-) -> list[float]:
-    same = (study.features for study in kept if study.task.dataset == config.task.dataset)
-    known = features or next(same, {})
-    values = relatedness(known, [study.features for study in kept])
-    return [
+) -> tuple[list[Study], list[float]]:
+    """One's own studies and the most related of those lent, and how related each is."""
+    studies = [*own, *lent]
+    same = (study.features for study in studies if study.task.dataset == config.task.dataset)
+    values = relatedness(features or next(same, {}), [study.features for study in studies])
+    kin = [
         float(value)
         * (1 if study.task.model == config.task.model else OTHER_MODEL)
-        * (STARTER if study.id in borrowed else 1)
-        for study, value in zip(kept, values, strict=True)
+        * (STARTER if place >= len(own) else 1)
+        for place, (study, value) in enumerate(zip(studies, values, strict=True))
     ]
+    nearest = sorted(range(len(own), len(studies)), key=lambda place: -kin[place])[:LENT]
+    taken = [*range(len(own)), *sorted(nearest)]
+    return [studies[place] for place in taken], [kin[place] for place in taken]

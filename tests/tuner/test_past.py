@@ -109,6 +109,20 @@ def test_the_starter_history_teaches_less_than_a_past_of_ones_own(
     assert [source.id for source in read_past(CONFIG, RunOptions()).sources] == ["before"]
 
 
+def test_of_the_starter_history_the_most_related_are_lent_and_no_own_study_gives_way(
+    store: list[Study], starter: list[Study], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tuner.past, "LENT", 2)
+    store[:] = [before(f"own-{n}", features={"size": 50.0}) for n in range(3)]
+    starter[:] = [
+        before(f"lent-{n}", task=Task("lent", "curve"), features={"size": size})
+        for n, size in enumerate((9.0, 1.0, 3.0, 2.0))
+    ]
+    past = read_past(WITH_STARTER, RunOptions(), {"size": 1.0})
+    assert [source.id for source in past.sources[:2]] == ["lent-1", "lent-3"]
+    assert {source.id for source in past.sources[2:]} == {"own-0", "own-1", "own-2"}
+
+
 def test_a_study_of_another_model_is_less_related(store: list[Study]) -> None:
     store.append(before("other", task=Task("toy", "line")))
     same, other = read_past(CONFIG, RunOptions()).sources
