@@ -11,7 +11,7 @@ PATH = Path(__file__).with_name("starter.parquet")
 
 
 def starter_studies() -> list[Study]:
-    """Boosted trees on every built-in tabular task, twice, and on tables of R packages, once each."""
+    """Boosted trees on every built-in tabular task, twice, and on tables of R, once each."""
     from tuner.importers.archive import read_archive
 
     return read_archive(PATH)
