@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from meta.space import Config
 from meta.study import Study, Trial, TrialState
-from tuner.events import FinalFit, Finished
+from tuner.events import Finished
 from tuner.final_result import FinalResult
 from tuner.home import redact
 
@@ -97,14 +97,14 @@ def study_tags(study: Study, header: Mapping[str, Any]) -> dict[str, str]:
 
 
 def study_params(header: Mapping[str, Any]) -> dict[str, str]:
-    """The configuration of a study, one parameter for each field of its sections."""
+    """The configuration of a study, one parameter for each field of its sections that is set."""
     params: dict[str, object] = {}
     for section, value in header.get("config", {}).items():
         if isinstance(value, Mapping):
             params |= {f"{section}.{key}": inner for key, inner in value.items()}
         else:
             params[section] = value
-    return _params(params)
+    return _params({name: value for name, value in params.items() if value is not None})
 
 
 def trial_tags(trial: Trial, study: Study) -> dict[str, str]:
@@ -136,9 +136,9 @@ def trial_points(trial: Trial, times: Iterable[float], metric: str) -> list[Poin
     return points
 
 
-def final_points(fit: FinalFit, metric: str, time: float, step: int) -> list[Point]:
-    """The metrics on the test data, named ``test_…``; each seed is a step: 1, 2, …"""
-    values = {**fit.metrics, metric: fit.value}
+def final_points(tested: FinalResult, metric: str, time: float) -> list[Point]:
+    """The means on the test data over the seeds so far, named ``test_…``: MLflow shows the last."""
+    values, step = {**tested.metrics, metric: tested.value}, len(tested.fits)
     return [Point(_name(f"test_{name}"), value, time, step) for name, value in values.items()]
 
 

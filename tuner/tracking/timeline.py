@@ -87,8 +87,8 @@ class Timeline:
                 self.finished = entry.event
             case FinalFit():
                 self.fits.append(entry.event)
-                points = final_points(entry.event, self._study.metric.name, now, len(self.fits))
-                self.test.extend(points)
+                tested = FinalResult(tuple(self.fits))
+                self.test.extend(final_points(tested, self._study.metric.name, now))
         if isinstance(entry.event, Started | Measured | Ended):
             self.changed.add(entry.event.trial)
 

@@ -9,7 +9,7 @@ import pytest
 
 from meta.study import Measurement, TrialState
 from tests.tuner.tracking.journals import ending, eventful, trial_events, write_journal
-from tuner.events import Ended, Finished, Measured, Started
+from tuner.events import Ended, FinalFit, Finished, Measured, Started
 from tuner.journal import Journal
 from tuner.tracking import projection as projection_module
 from tuner.tracking.projection import Projection
@@ -116,6 +116,26 @@ def test_a_study_is_a_parent_run_with_its_course_and_outcome(
     assert parent.data.params["budget.trials"] == "5"
     (data,) = parent.inputs.dataset_inputs
     assert (data.dataset.name, data.dataset.digest) == ("wine", "f00d")
+
+
+def test_the_test_value_that_is_shown_is_the_mean_over_the_seeds(
+    tmp_path: Path, uri: str, client: "MlflowClient"
+) -> None:
+    second = FinalFit({"rate": 0.5, "rounds": 2, "kind": True}, 0.55, {"mae": 0.4}, 1.0, 4)
+    write_journal(tmp_path / "run", [*eventful(), *ending(), second])
+    project(tmp_path / "run", uri)
+    parent = runs_by_name(client)["warm 3: wine-trees"]
+    assert parent.data.metrics["test_rmse"] == pytest.approx(0.5)
+    assert parent.data.metrics["test_mae"] == pytest.approx(0.3)
+
+
+def test_what_a_study_leaves_open_is_no_parameter(
+    journal: Journal, uri: str, client: "MlflowClient"
+) -> None:
+    project(journal.path.parent, uri)
+    params = runs_by_name(client)["warm 3: wine-trees"].data.params
+    assert params
+    assert "None" not in params.values()
 
 
 def test_times_are_those_of_the_journal(
