@@ -23,7 +23,7 @@ RAY = str(Path(sys.executable).with_name("ray"))
 SUBMIT = ["job", "submit", "--working-dir", str(ROOT)]
 RUN = ["--", "python", "-m", "tuner", "run", "toy-curve", "--no-history", "--quiet"]
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def free_port() -> int:
@@ -121,7 +121,6 @@ def test_without_the_token_the_job_is_refused(cluster: dict[str, str]) -> None:
     assert "uthenticat" in job.stdout + job.stderr
 
 
-@pytest.mark.ray
 @pytest.mark.usefixtures("ray_cluster")
 def test_a_stopped_job_can_be_resumed(
     cluster: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
