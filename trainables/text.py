@@ -282,7 +282,7 @@ OFFER = Offer(
     models=MODELS,
     metrics=dict.fromkeys(METRICS, "max"),
     locate=locate,
-    options=("init", "checkpoint"),
+    options=("init", "checkpoint", "early_stopping"),
 )
 
 

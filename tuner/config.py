@@ -23,6 +23,7 @@ class Model:
     flip: bool | None = None
     crop: int | None = None
     rotation: float | None = None
+    early_stopping: int | None = None
 
     @property
     def given(self) -> dict[str, Any]:

@@ -201,6 +201,12 @@ FIELDS = (
     Field("model.flip", _flag, "true", "mirror training images at random"),
     Field("model.crop", _whole(0, 64), "4", "shift training images by up to so many pixels"),
     Field("model.rotation", _number(0, 180), "15", "turn training images by up to so many degrees"),
+    Field(
+        "model.early_stopping",
+        _whole(0, 100_000),
+        "2",
+        "of a text model: end a trial after so many epochs without a better value; 0 never does",
+    ),
     Field("metric.name", _name, "rmse", "what is measured on the validation data", True),
     Field("metric.mode", _choice("max", "min"), "min", "which is better, more or less", True),
     Field("metric.low", _bound, "0", "the lowest value the metric can take"),

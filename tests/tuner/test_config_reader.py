@@ -32,7 +32,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         synthetic=True,
         seed=9,
         sampler="gp",
-        model=Model("scratch", str(tmp_path / "own.safetensors"), True, 4, 15),
+        model=Model("scratch", str(tmp_path / "own.safetensors"), True, 4, 15, 2),
         budget=Budget(7, 90, 2, 27, 3, 2, 60),
         resources=Resources(2, 0.25, 3),
         warm_start=WarmStart(4, False),
