@@ -117,9 +117,7 @@ TABLES = (
     RTable("modeldata", "credit_data", "Status"),
     RTable("modeldata", "deliveries", "time_to_delivery"),
     RTable("modeldata", "hotel_rates", "avg_price_per_room", ("arrival_date",)),
-    RTable("modeldata", "lending_club", "Class"),
     RTable("modeldata", "mlc_churn", "churn"),
-    RTable("modeldata", "taxi", "tip"),
     RTable("modeldata", "wa_churn", "churn"),
     RTable("mosaicData", "SaratogaHouses", "price"),
     RTable("nlme", "MathAchieve", "MathAch", ("School",)),
@@ -127,7 +125,6 @@ TABLES = (
     RTable(
         "openintro", "loans_full_schema", "interest_rate", ("grade", "sub_grade", "installment")
     ),
-    RTable("openintro", "smoking", "smoke", ("amt_weekends", "amt_weekdays", "type")),
     RTable("psych", "bfi", "age"),
     RTable("ratdat", "complete", "weight", ("record_id",)),
     RTable("survival", "rotterdam", "death", ("pid", "rtime", "dtime", "recur")),
