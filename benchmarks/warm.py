@@ -56,7 +56,7 @@ def main() -> None:
     else:
         size = ["--repeats", str(arguments.repeats), "--trials", str(arguments.trials)]
         past = ["--no-starter", "--history", history()]
-        words = ["--arms", "cold,default,warm", "--out", str(EXPERIMENT)]
+        words = ["--arms", "cold,default,warm", "--final-seeds", "1", "--out", str(EXPERIMENT)]
         tuner("run", *TASKS, *words, *size, *past, *where)
     print(tuner("compare", str(EXPERIMENT), "--export", str(RESULTS)))
     found = json.loads(tuner("compare", str(EXPERIMENT), "--json"))
