@@ -14,7 +14,8 @@ space:
   rate: {float: [1e-3, 0.1], log: true, default: 0.01}
   depth: {int: [1, 9]}
   kind: {categorical: [a, "no", true, 2, 2.5], default: "no"}
-model: {init: scratch, checkpoint: own.safetensors, flip: true, crop: 4, rotation: 15, early_stopping: 2}
+model:
+  {init: scratch, checkpoint: own.safetensors, flip: true, crop: 4, rotation: 15, early_stopping: 2}
 budget:
   {trials: 7, time: 90s, gpu_hours: 2, max_steps: 27, grace_steps: 3, reduction_factor: 2,
   step_timeout: 60s}

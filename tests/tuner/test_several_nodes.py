@@ -28,7 +28,7 @@ space: {{x: {{float: [0, 1]}}}}
 budget: {{trials: {TRIALS}, max_steps: {STEPS}, grace_steps: {STEPS}}}
 resources: {{cpu: 1, gpu: 0}}
 """
-CODE = '''"""Leaves traces of where its trials and data were; the last step waits for the file ``go``."""
+CODE = '''"""Leaves traces of where trials and data were; the last step awaits the file ``go``."""
 import json, os, time
 from pathlib import Path
 import numpy as np
