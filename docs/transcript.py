@@ -3,7 +3,8 @@
     python -m docs.transcript docs/tutorials/first-study.md
 
 The commands of a page run one after the other in the checkout, with this process's environment, so
-point ``TUNER_HOME`` to an empty folder first. What the folder is called is written ``~/.warmtune``.
+point ``TUNER_HOME`` or ``HOME`` to an empty folder first. Where the state lies is written
+``~/.warmtune``.
 """
 
 import os
@@ -42,7 +43,7 @@ def run(page: str, environment: Mapping[str, str] = os.environ) -> Iterator[list
 
 def _run(command: str, environment: Mapping[str, str]) -> Step:
     done = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", command],
+        ["bash", "-c", command],
         env=environment,
         cwd=ROOT,
         stdout=subprocess.PIPE,
@@ -50,7 +51,8 @@ def _run(command: str, environment: Mapping[str, str]) -> Step:
         text=True,
         timeout=LIMIT_SECONDS,
     )
-    text = done.stdout.replace(environment.get("TUNER_HOME") or "~/.warmtune", "~/.warmtune")
+    home = environment.get("TUNER_HOME") or f"{environment['HOME']}/.warmtune"
+    text = done.stdout.replace(home, "~/.warmtune")
     text = re.sub(r"\x1b\[[0-9;]*m", "", text)
     lines = (line.rstrip() for line in text.splitlines())
     return Step(command, "".join(f"{line}\n" for line in lines), done.returncode)
