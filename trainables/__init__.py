@@ -15,9 +15,9 @@ MODULES = {
 def get(name: str) -> Trainable:
     """The built-in trainable ``name``, or a user's ``package.module:function``.
 
-    A module's own ``load``, ``predictor`` and ``OFFER`` go with its function. Raises ``KeyError``
-    for a plain name that is not in ``MODULES``, ``ImportError`` or ``AttributeError`` for what
-    cannot be found.
+    A module's own ``load``, ``predictor``, ``peak_bytes`` and ``OFFER`` go with its function.
+    Raises ``KeyError`` for a plain name that is not in ``MODULES``, ``ImportError`` or
+    ``AttributeError`` for what cannot be found.
     """
     path, _, function = name.partition(":")
     module = import_module(path if function else MODULES[name])
@@ -25,5 +25,6 @@ def get(name: str) -> Trainable:
         train=getattr(module, function or "train"),
         load=getattr(module, "load", None),
         predictor=getattr(module, "predictor", None),
+        peak_bytes=getattr(module, "peak_bytes", None),
         offer=getattr(module, "OFFER", None),
     )

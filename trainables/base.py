@@ -131,10 +131,12 @@ class Trainable:
     ``load`` is called once per study and raises ``DataError``. Without an ``offer`` it can be asked
     for anything. ``predictor`` loads what the training handed to ``Context.keep``; it takes a table
     of numbers or names, uint8 images (n, height, width, channels) or texts, and gives probabilities
-    (n, classes) or numbers (n,).
+    (n, classes) or numbers (n,). ``peak_bytes`` predicts from configuration, data set and model how
+    much GPU memory a training takes at most; a trainable that has it trains with PyTorch.
     """
 
     train: Callable[[Config, Context], None]
     load: Callable[[DataRequest], Data] | None = None
     offer: Offer | None = None
     predictor: Callable[[Path], Callable[[Any], Any]] | None = None
+    peak_bytes: Callable[[Config, str, str], int] | None = None

@@ -9,6 +9,7 @@ are those of transformers.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from transformers import (
     PreTrainedModel,
 )
 
+from trainables import memory
 from trainables.data.sequences import Packed
 
 ATTENTION = "warmtune-packed"
@@ -179,6 +181,48 @@ def logits(network: PreTrainedModel, batch: Inputs) -> Tensor:
         hidden, attention_mask=None, edges=batch.edges, spans=batch.spans, longest=batch.longest
     ).last_hidden_state
     return _classified(network, hidden[0, batch.edges[:-1]])
+
+
+class OnMeta(nn.Module):
+    """``network`` on a batch of ``texts`` of ``longest`` tokens each, without values or memory.
+
+    ``trainables.memory`` asks it what a training step keeps; ``inputs`` are what it is called with.
+    """
+
+    def __init__(self, network: PreTrainedModel, texts: int, longest: int) -> None:
+        super().__init__()
+        self.network = network
+        self._spans = [longest * text for text in range(texts + 1)]
+        self._longest = longest
+
+    @property
+    def inputs(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Word pieces, positions and where texts begin and end."""
+        tokens, edges = self._spans[-1], len(self._spans)
+        ids, positions = (torch.empty(tokens, dtype=torch.long, device="meta") for _ in range(2))
+        return ids, positions, torch.empty(edges, dtype=torch.int32, device="meta")
+
+    def forward(self, ids: Tensor, positions: Tensor, edges: Tensor) -> Tensor:
+        """The logits of the texts."""
+        return logits(self.network, Inputs(ids, positions, edges, self._spans, self._longest))
+
+
+@lru_cache
+def peak_bytes(model: str, classes: int, texts: int, longest: int, measured_tokens: int) -> int:
+    """GPU memory that training takes at most on batches of ``texts`` of ``longest`` tokens each, or
+    measuring ``measured_tokens`` at once if that takes more.
+    """
+    network = build(model, {}, classes, device="meta")
+    batch = OnMeta(network, texts, longest)
+    learning = memory.activation_bytes(batch, batch.inputs)
+    measuring = measured_tokens * _passing_bytes(network)
+    return memory.formula(network.num_parameters(), memory.ADAMW_BYTES, max(learning, measuring))
+
+
+def _passing_bytes(network: PreTrainedModel) -> int:
+    """What a token takes in bfloat16 where a layer is widest and nothing is kept for learning."""
+    widest = max(part.out_features for part in network.modules() if isinstance(part, nn.Linear))
+    return 2 * (2 * widest + 2 * int(network.config.hidden_size))
 
 
 def _classified(network: Any, first: Tensor) -> Tensor:

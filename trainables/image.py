@@ -91,6 +91,15 @@ def rate(peak: float, steps: int, step: int) -> float:
     return peak * 0.5 * (1 + math.cos(math.pi * (step - rising) / max(1, steps - rising)))
 
 
+def peak_bytes(config: Config, dataset: str, model: str) -> int:
+    """GPU memory that a training takes at most: the network's, and the images on the device."""
+    from trainables.networks import peak_bytes
+
+    source, size = SOURCES[dataset], snap(config.get("batch_size", DEFAULTS["batch_size"]))
+    images = sum(source.rows) * math.prod(source.shape)
+    return images + peak_bytes(model, source.classes, source.shape, size)
+
+
 def predictor(folder: Path) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
     """A kept model: from images (n, height, width, channels) to probabilities (n, classes)."""
     import torch

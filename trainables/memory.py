@@ -3,8 +3,8 @@
     peak = context + parameters x (bytes of the optimiser + 2 for a bf16 copy)
            + activations x 1.15 + 0.4 GB of workspaces,   all x 1.10
 
-Context (0.55 GB), copies, workspaces and the factors for what the allocator loses are those of the
-project's own reference measurements on Hopper; what the tuner measures later corrects the whole.
+Context (0.55 GB), copies, workspaces and the factors for what the allocator loses are the project's
+estimates for an H200, not measured on one; what the tuner measures later corrects the whole.
 The activations are what the forward pass keeps for the backward pass, counted without a GPU by
 passing meta tensors through the module under ``torch.autograd.graph.saved_tensors_hooks``
 (https://docs.pytorch.org/docs/stable/autograd.html#saved-tensors-hooks).

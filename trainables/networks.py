@@ -7,12 +7,15 @@ networks for CIFAR (6n + 2 layers, n = 1). All have dropout before the last laye
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torchvision import models
 from torchvision.models.resnet import BasicBlock
+
+from trainables import memory
 
 SMALL = 64
 MODELS = ("resnet50", "efficientnet-b0", "resnet8")
@@ -35,6 +38,16 @@ def build(
     if model == "resnet8":
         return ResNet8(dropout, classes, shape[2])
     raise ValueError(f"unknown model {model!r}. Known: {', '.join(MODELS)}")
+
+
+@lru_cache
+def peak_bytes(model: str, classes: int, shape: tuple[int, int, int], size: int) -> int:
+    """GPU memory that training on batches of ``size`` images takes at most, without the images."""
+    height, width, channels = shape
+    with torch.device("meta"):
+        network = build(model, {}, classes, shape)
+        batch = torch.empty(size, channels, height, width)
+    return memory.peak_bytes(network, (batch,), memory.SGD_BYTES)
 
 
 class ResNet8(nn.Sequential):

@@ -242,11 +242,14 @@ def predictor(folder: Path) -> Callable[[Sequence[str]], NDArray[np.float32]]:
     return Classifier.load(folder).probabilities
 
 
-def build(model: str, config: Config, **shape: Any) -> "PreTrainedModel":
-    """See ``trainables.encoders.build``."""
+def peak_bytes(config: Config, dataset: str, model: str) -> int:
+    """GPU memory that a training takes at most, were all its texts as long as they may be."""
     from trainables import encoders
+    from trainables.classifier import MEASURED_TOKENS
 
-    return encoders.build(model, config, **shape)
+    setting, classes = Setting.of(config), len(SOURCES[dataset].classes)
+    batch = setting.batch_size, setting.max_seq_length
+    return encoders.peak_bytes(model, classes, *batch, MEASURED_TOKENS["cuda"])
 
 
 def _network(model: str, setting: Setting, data: TextData) -> "PreTrainedModel":

@@ -11,7 +11,7 @@ from tests.trainables.recorder import Recorder
 from trainables.augment import augment
 from trainables.base import EXAMPLE_FILE, DataError, DataRequest, DataUnavailable
 from trainables.data.image_data import load
-from trainables.image import predictor, rate, snap, train
+from trainables.image import peak_bytes, predictor, rate, snap, train
 from trainables.networks import MODELS, build, load_weights
 from trainables.training import Training
 from trainables.weights import initial_weights, read_weights
@@ -97,6 +97,13 @@ def test_the_batch_size_that_ran_is_what_is_reported() -> None:
     context = recorder(max_steps=1)
     train({**CONFIG, "batch_size": 61}, context)
     assert context.reports[0].config == {"batch_size": 64}
+
+
+def test_memory_is_told_by_network_and_batch_size_alone() -> None:
+    expected = [peak_bytes({"batch_size": n}, "digits", "resnet8") for n in (16, 17, 64)]
+    assert expected[0] == expected[1] < expected[2]
+    assert peak_bytes({"batch_size": 16, "learning_rate": 1.0}, "digits", "resnet8") == expected[0]
+    assert peak_bytes({}, "cifar10", "efficientnet-b0") > expected[2]
 
 
 def test_the_learning_rate_rises_and_falls_to_nothing() -> None:

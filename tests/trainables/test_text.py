@@ -124,7 +124,7 @@ def test_packed_logits_are_those_of_the_network_itself(model: str) -> None:
 
 
 def test_the_network_can_be_built_without_memory() -> None:
-    network = text.build("bert-base", {}, classes=4, device="meta")
+    network = encoders.build("bert-base", {}, classes=4, device="meta")
     assert {weight.device.type for weight in network.parameters()} == {"meta"}
 
 
