@@ -46,16 +46,23 @@ def shared_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
-def ray_cluster() -> Iterator[None]:
-    """One Ray of two CPUs for the whole session; the driver uses it and leaves it running."""
+def _ray_ends() -> Iterator[None]:
+    yield
+    import ray
+
+    ray.shutdown()
+
+
+@pytest.fixture
+def ray_cluster(_ray_ends: None) -> None:
+    """One Ray of two CPUs that stays for the whole session: drivers use it and leave it running."""
     import ray
 
     from tuner.cluster import ENVIRONMENT, join
 
-    os.environ.update(ENVIRONMENT)
-    join("local", num_cpus=2)
-    yield
-    ray.shutdown()
+    if not ray.is_initialized():
+        os.environ.update(ENVIRONMENT)
+        join("local", num_cpus=2)
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,7 @@ DOORS = {
         *("tuner.cluster", "tuner.session", "tuner.trials", "tuner.finalize"),
         *("tuner.limits", "tuner.scheduler", "tuner.search", "tuner.worker"),
     ),
+    "pynvml": ("tuner.nvml",),
     "sqlite3": ("tuner.journal", "tuner.repair", "tuner.tracking.store"),
 }
 FORBIDDEN_CALLS = (

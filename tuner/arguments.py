@@ -10,6 +10,11 @@ CONFIG_OPTIONS = {
     "--trials": ("budget.trials", "N", "try N configurations"),
     "--time-budget": ("budget.time", "TIME", "end the study after TIME, e.g. 90s, 30m or 2h"),
     "--gpu-hours": ("budget.gpu_hours", "H", "use at most H hours of GPU time"),
+    "--gpu-fraction": (
+        "resources.gpu",
+        "auto|F",
+        "give each trial the share F of a GPU, e.g. 0.25, or what its memory asks for",
+    ),
     "--concurrency": ("resources.concurrency", "N", "run N trials at once"),
     "--seed": ("seed", "N", "let N govern split, sampler and trainings"),
     "--sampler": (

@@ -6,13 +6,15 @@ import socket
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, redirect_stdout
+from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
-from tuner import exposure
+from tuner import exposure, mps
+from tuner.config import Resources
 from tuner.errors import EnvironmentFault
 from tuner.progress import announce
-from tuner.resources import Node
+from tuner.resources import Node, gpu_memory, this_machine
 
 ENVIRONMENT = {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
@@ -34,11 +36,13 @@ class Cluster:
     """Ray at an address, started or joined in the background: ``start`` returns at once.
 
     ``local`` starts one here, ``auto`` joins the one of ``RAY_ADDRESS`` or starts one. A Ray that
-    runs already in this process is used and left running. Inside ``with``, what Ray prints goes to
-    stderr, and at the end a Ray that was started here is ended.
+    runs already in this process is used and left running. ``mps`` says whether NVIDIA's MPS serves
+    the GPUs of one that is started here (empty: there are none). Inside ``with``, what Ray prints
+    goes to stderr, and at the end a Ray that was started here is ended.
     """
 
     def __init__(self, address: str) -> None:
+        self.mps = ""
         self._address = address
         self._starting: Future[None] | None = None
         # Ray's processes die with the thread that forked them, so it lives as long as they shall.
@@ -72,6 +76,8 @@ class Cluster:
         given = self._address
         target = os.environ.get("RAY_ADDRESS", "local") if given == "auto" else given
         _knock(target)
+        if target == "local":
+            self.mps = self._exits.enter_context(mps.served(this_machine().gpus > 0))
         self._exits.callback(ray.shutdown)
         self._starting = self._thread.submit(join, target)
         self._exits.callback(wait, [self._starting])
@@ -89,10 +95,37 @@ class Cluster:
         import ray
 
         return [
-            Node(node["Resources"].get("CPU", 0), node["Resources"].get("GPU", 0))
+            Node(
+                node["Resources"].get("CPU", 0),
+                node["Resources"].get("GPU", 0),
+                id=node["NodeID"],
+            )
             for node in ray.nodes()  # type: ignore[no-untyped-call]
             if node["Alive"]
         ]
+
+    def machines(self, resources: Resources) -> list[Node]:
+        """The nodes, with the memory of their GPUs where trials may use these; raises as above."""
+        nodes = self.nodes
+        if resources.gpu == 0 or not any(node.gpus for node in nodes):
+            return nodes
+        return _with_gpu_memory(nodes)
+
+
+def _with_gpu_memory(nodes: list[Node]) -> list[Node]:
+    """The memory and the name of the GPUs of each node, asked of NVML there."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    asking = ray.remote(gpu_memory)
+    there = [
+        asking.options(
+            num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False)
+        ).remote()
+        for node in nodes
+    ]
+    answers = zip(nodes, ray.get(there), strict=True)
+    return [replace(node, gpu_bytes=bytes, gpu_name=name) for node, (bytes, name) in answers]
 
 
 def join(target: str, **settings: Any) -> None:

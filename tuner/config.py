@@ -49,11 +49,15 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What one trial occupies, and how many run at once (None: as many as fit)."""
+    """What one trial occupies, and how many run at once (None: as many as fit).
+
+    ``gpu_memory`` is how many GB of each GPU trials may fill together (None: all of it).
+    """
 
     cpu: float = 1
     gpu: float | str = "auto"
     concurrency: int | None = None
+    gpu_memory: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,12 +20,14 @@ import trainables
 from meta.space import Config
 from meta.study import Measurement, Metric, TrialState
 from trainables.base import Trainable
+from tuner.admission import OUT_OF_GPU_MEMORY, out_of_memory
+from tuner.gauge import Gauge
 from tuner.home import redact
+from tuner.usage import Usage
 
 FLUSH_SECONDS = 1.0
 TRACE_LINES = 20
 PROGRESS_FILE = "progress.json"
-OUT_OF_MEMORY = "out of memory (host)"
 
 Batch = dict[str, Any]
 
@@ -73,8 +75,9 @@ class FinalPart:
 class TrialContext:
     """The ``trainables.base.Context`` of one trial; ``send`` takes its batches and may not return.
 
-    A batch holds the new measurements, ``ended`` (None, or state, reason and seconds) and
-    ``value``, the last one measured.
+    A batch holds the new measurements, ``ended`` (None, or state, reason and seconds), ``value``,
+    the last one measured, and ``usage``, what was used since the batch before; no dict,
+    for Ray flattens those.
     """
 
     def __init__(
@@ -85,6 +88,7 @@ class TrialContext:
         data: object,
         send: Callable[[Batch], None],
         final: FinalPart | None = None,
+        gauge: Gauge | None = None,
     ) -> None:
         self.model = setting.model
         self.data = data
@@ -98,6 +102,8 @@ class TrialContext:
         self._final = final
         self._setting = setting
         self._send = send
+        self._gauge = gauge
+        self._used_steps = 0
         self._kept = setting.checkpoints / str(trial)
         self._fresh = setting.checkpoints / f"{trial}.new"
         self._batch: list[Measurement] = []
@@ -124,17 +130,27 @@ class TrialContext:
         numbers = {name: _number(metric, name) for name, metric in (metrics or {}).items()}
         self._check(step, number)
         finite = {name: metric for name, metric in numbers.items() if math.isfinite(metric)}
+        if self._last is None:
+            self._used_steps = step - 1  # those before were made in an earlier attempt
         self._last = Measurement(step, number, self.seconds, finite, dict(config or {}))
         self._batch.append(self._last)
         due = time.monotonic() - self._sent >= FLUSH_SECONDS
         if step < self.max_steps and (due or step in self._setting.rungs):
             self._flush(None)
 
+    def open(self) -> None:
+        """Say that the trial holds its resources now."""
+        self._flush(None)
+
     def end(self, state: TrialState, reason: str = "") -> None:
-        """Send what is left and how the trial ended."""
+        """Send what is left and how the trial ended.
+
+        After an error for lack of GPU memory the checkpoint stays: the trial may be run again.
+        """
         if state is TrialState.COMPLETED and self._last is None:
             state, reason = TrialState.FAILED, "reported no value"
-        self._drop_checkpoints()
+        if not reason.startswith(OUT_OF_GPU_MEMORY):
+            self._drop_checkpoints()
         self._flush((str(state), reason, self.seconds))
 
     def save(self, write: Callable[[Path], None]) -> None:
@@ -194,10 +210,18 @@ class TrialContext:
             "measurements": [measurement.to_json() for measurement in self._batch],
             "ended": ended,
             "value": self._last.value if self._last else None,
+            "usage": self._usage(),
         }
         self._batch = []
         self._sent = time.monotonic()
         self._send(batch)
+
+    def _usage(self) -> Usage | None:
+        if self._gauge is None:
+            return None
+        step = self._last.step if self._last else 0
+        steps, self._used_steps = step - self._used_steps, step
+        return self._gauge.take(steps)
 
 
 def _number(value: object, name: str) -> float:
@@ -208,18 +232,26 @@ def _number(value: object, name: str) -> float:
     return float(value)
 
 
-def run(setting: TrialSetting, context: TrialContext, config: Config) -> None:
-    """Train ``config``; whatever the trainable does, the context learns how it ended."""
+def run(
+    setting: TrialSetting,
+    context: TrialContext,
+    config: Config,
+    admit: Callable[[Trainable], None] = lambda trainable: None,
+) -> None:
+    """Train ``config``; whatever the trainable does, the context learns how it ended.
+
+    ``admit`` is called before the training and may end it like an error of its own.
+    """
     try:
-        _train(trainables.get(setting.trainable), context, config)
+        trainable = trainables.get(setting.trainable)
+        admit(trainable)
+        _train(trainable, context, config)
     except Diverged as error:
         context.end(TrialState.DIVERGED, str(error))
     except BadReport as error:
         context.end(TrialState.FAILED, str(error))
-    except MemoryError:
-        context.end(TrialState.FAILED, OUT_OF_MEMORY)
     except Exception as error:
-        context.end(TrialState.FAILED, _reason(error))
+        context.end(TrialState.FAILED, out_of_memory(error) or _reason(error))
     else:
         context.end(TrialState.COMPLETED)
 
@@ -228,10 +260,10 @@ def _train(trainable: Trainable, context: TrialContext, config: Config) -> None:
     """Train, and once more from the start if the checkpoint is what stands in the way."""
     try:
         trainable.train(config, context)
-    except (Diverged, BadReport, MemoryError):
+    except (Diverged, BadReport):
         raise
-    except Exception:
-        if not context.forget():
+    except Exception as error:
+        if out_of_memory(error) or not context.forget():
             raise
         trainable.train(config, context)
 

@@ -50,7 +50,8 @@ def run(config: StudyConfig, options: RunOptions) -> Report:
         past = read_past(config, options, data.features)
         if options.arm == "warm" and not options.quiet:
             announce(past.text())
-        allot(config.resources, cluster.nodes)  # what cannot run is told before a file is made
+        # What cannot run is told before a file is made.
+        allot(config.resources, cluster.machines(config.resources))
         with RunLock(directory):
             save_prior(directory, past.prior)
             study, header = _new_study(config, options, data), _header(config, options, past)
@@ -215,6 +216,7 @@ def _carry_on(
         synthetic=config.synthetic,
         command=journal.header["command"],
         past=journal.header["past"],
+        usage=journal.ledger.to_json(),
     )
 
 
@@ -238,8 +240,9 @@ def _work(
         from tuner.trials import run_trials
 
         if journal.finished is None:
+            fits = len(journal.seeds_left(config.final.seeds)) if options.finalize else 0
             with shown(journal, config.budget.trials, options.quiet):
-                run_trials(at_work)
+                run_trials(at_work, fits)
         best = journal.study.best
         if best is not None and options.finalize:
             FinalFits(at_work, best, data.held_out).run(journal.seeds_left(config.final.seeds))

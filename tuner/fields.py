@@ -250,8 +250,9 @@ FIELDS = (
         "resources.gpu",
         Rule("auto, 0, a fraction from 0.01 to 1, or a whole number", _is_gpu, _gpus),
         "0.25",
-        "GPUs of one trial; auto is 1 where the cluster has a GPU, else 0",
+        "GPUs of one trial; auto shares those of NVIDIA by memory and throughput, 0 without any",
     ),
+    Field("resources.gpu_memory", _number(0.1, 10_000), "40", "GB that trials may fill of a GPU"),
     Field("resources.concurrency", _whole(1, 10_000), "2", "how many trials run at once"),
     Field(
         "warm_start.points",

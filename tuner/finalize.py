@@ -15,10 +15,11 @@ import ray
 from meta.study import Trial, TrialState
 from tuner.context import Batch
 from tuner.errors import EnvironmentFault, NoTrialCompleted
-from tuner.events import FinalFit
+from tuner.events import FinalFit, Used
 from tuner.rundir import MODEL_FOLDER
 from tuner.scheduler import WORKER_RETRIES
 from tuner.session import Session
+from tuner.usage import Usage
 from tuner.worker import Fitted, run_final_fit
 
 POLL_SECONDS = 0.2
@@ -75,8 +76,16 @@ class FinalFits:
             num_cpus=session.allotment.cpu, num_gpus=attempt.gpu, max_retries=0
         )
         keeps = attempt.seed == session.config.seed
-        config, seed = self._best.recommended, attempt.seed
-        self._running[task.remote(setting, session.data, self._test, config, seed, keeps)] = attempt
+        training = task.remote(
+            setting,
+            session.data,
+            self._test,
+            self._best.recommended,
+            attempt.seed,
+            attempt.gpu,
+            keeps,
+        )
+        self._running[training] = attempt
 
     def _end(self, task: Any) -> None:
         attempt = self._running.pop(task)
@@ -86,6 +95,8 @@ class FinalFits:
             if attempt.lost < WORKER_RETRIES:
                 return self._start(replace(attempt, lost=attempt.lost + 1))
             return self._failed.append("its worker process died")
+        usages = [batch["usage"] for batch in fitted.batches]
+        self._session.journal.append(Used(None, sum(usages, Usage())))
         state, reason, seconds = fitted.batches[-1]["ended"]
         if state == TrialState.COMPLETED:
             return self._record(attempt.seed, fitted, seconds)

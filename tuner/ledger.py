@@ -75,6 +75,7 @@ class Ledger:
         self._searched_until = 0.0
         self._latest = 0.0
         self._before = 0.0
+        self._search_gpu_seconds: float | None = None
 
     def enter(self, event: Event, elapsed_seconds: float) -> None:
         """Take in an event; ``elapsed_seconds`` is the study's running time at it."""
@@ -95,6 +96,7 @@ class Ledger:
             case Finished(_, gpu_hours):
                 self._before = gpu_hours
                 self._close_session()
+                self._search_gpu_seconds = self.gpu_seconds()
         self._latest = elapsed_seconds
 
     def gpu_seconds(self, now: float | None = None) -> float:
@@ -124,8 +126,9 @@ class Ledger:
         if not capacity:
             return None
         seconds = sum(u.seconds for trial, u in self.trials.items() if trial is not FINAL)
-        final = self.trials.get(FINAL, Usage())
-        busy = self.gpu_seconds() - final.seconds * len(final.gpus) if self._gpus else seconds
+        searched = self._search_gpu_seconds
+        on_gpus = self.gpu_seconds() if searched is None else searched
+        busy = on_gpus if self._gpus else seconds
         return min(max(1 - busy / capacity, 0.0), 1.0)
 
     def to_json(self) -> dict[str, Any]:

@@ -1,13 +1,16 @@
 """What a run would do: everything is checked and nothing is run."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from meta.forecast import COVERAGE
+from meta.study import Trial
 from tuner.asha import rung_steps
 from tuner.config import RunOptions, StudyConfig
+from tuner.ledger import Ledger
+from tuner.packing import Packing, Place
 from tuner.past import Past, read_past
-from tuner.resources import Allotment, allot, this_machine
+from tuner.resources import Allotment, allot, predictor, this_machine
 from tuner.threads import one_thread
 
 
@@ -31,11 +34,12 @@ class Plan:
             "cpu": self.allotment.cpu,
             "gpu": self.allotment.gpu,
             "concurrency": self.allotment.concurrency,
+            "default": asdict(self.default_place) if self.allotment.gpus.is_auto else None,
         }
 
     def text(self) -> str:
         """The same for a reader."""
-        config, budget, allotment = self.config, self.config.budget, self.allotment
+        config, budget = self.config, self.config.budget
         limits = [f"{budget.trials} trials", f"{budget.gpu_hours:g} GPU-hours"]
         if budget.time_seconds is not None:
             limits.append(f"{budget.time_seconds:g} s")
@@ -44,8 +48,7 @@ class Plan:
             [
                 f"{config.task.id}, {self.arm}, seed {config.seed}: {mode} {config.metric.name}"
                 f" with {config.sampler}, at most {', '.join(limits)}",
-                f"{allotment.concurrency} trials at once, each {allotment.cpu:g} CPU,"
-                f" {allotment.gpu:g} GPU",
+                *self._places(),
                 f"a trial has {budget.max_steps} steps; who goes on:",
                 *(
                     f"  after step {step:>3}   the best {share:.0%}"
@@ -56,6 +59,30 @@ class Plan:
                 *(f"    {point.config}" for point in self.past.points),
             ]
         )
+
+    def _places(self) -> list[str]:
+        """What trials get of the machines, and what the default would."""
+        allotment, gpus = self.allotment, self.allotment.gpus
+        if not gpus.is_auto:
+            return [
+                f"{allotment.concurrency} trials at once, each {allotment.cpu:g} CPU,"
+                f" {allotment.gpu:g} GPU"
+            ]
+        share, needed = self.default_place.gpu, self.default_place.needed_bytes
+        return [
+            f"at most {allotment.concurrency} trials at once, each {allotment.cpu:g} CPU, on"
+            f" {gpus.count:g} {allotment.gpu_name or 'GPU'} with {gpus.bytes / 1e9:.0f} GB, shared"
+            " by memory and throughput",
+            f"the default configuration begins with {share:g} of a GPU ({needed / 1e9:.1f} GB)",
+        ]
+
+    @property
+    def default_place(self) -> Place:
+        """Where the default configuration would begin if it were the first trial."""
+        packing = Packing(self.allotment.gpus, predictor(self.config), Ledger())
+        place = packing.place(Trial(0, self.config.space.default()))
+        assert place is not None  # nothing runs yet
+        return place
 
     def _ahead(self) -> list[str]:
         """What to expect, and how well that was met by past studies."""

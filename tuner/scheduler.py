@@ -4,6 +4,7 @@ Ray calls the scheduler before the searcher, so this is where a result becomes d
 trial gets its final state; the searcher then reads that state from the journal.
 """
 
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,13 @@ from ray.tune.experiment import Trial as RayTrial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from meta.study import Measurement, TrialState
+from tuner.admission import OUT_OF_GPU_MEMORY, OUT_OF_HOST_MEMORY
 from tuner.asha import Asha
-from tuner.context import OUT_OF_MEMORY
-from tuner.events import Ended, Event, Measured
+from tuner.events import Ended, Event, Measured, Requeued, Used
 from tuner.home import redact
 from tuner.journal import Journal
+from tuner.packing import Packing
+from tuner.usage import Usage
 
 WORKER_RETRIES = 1
 
@@ -29,10 +32,17 @@ class StudyScheduler(FIFOScheduler):
     A trial that is silent for ``timeout_seconds`` fails, and its worker is killed.
     """
 
-    def __init__(self, journal: Journal, asha: Asha, timeout_seconds: float = float("inf")) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        asha: Asha,
+        packing: Packing,
+        timeout_seconds: float = float("inf"),
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._journal = journal
         self._asha = asha
+        self._packing = packing
         self._timeout_seconds = timeout_seconds
         self._heard: dict[int, float] = {}
         for trial in journal.trials.values():
@@ -85,7 +95,7 @@ class StudyScheduler(FIFOScheduler):
         trial = self._journal.trials[id]
         if trial.state is not TrialState.RUNNING:
             return trial.state
-        events: list[Event] = []
+        events = self._used(id, result)
         ended = _ended(id, result["ended"])
         for fields in result["measurements"]:
             measurement = Measurement(**fields)
@@ -97,9 +107,26 @@ class StudyScheduler(FIFOScheduler):
                 ended = Ended(id, TrialState.STOPPED, reason, measurement.seconds)
                 break
         if ended:
-            events.append(ended)
+            self._heard.pop(id, None)
+            events.append(self._again(ended) or ended)
         self._journal.append(*events)
         return self._journal.trials[id].state
+
+    def _used(self, id: int, result: dict[str, Any]) -> list[Event]:
+        usage: Usage | None = result.get("usage")
+        return [Used(id, usage, self._packing.predicted_bytes(id))] if usage else []
+
+    def _again(self, ended: Ended) -> Requeued | None:
+        """In place of a failure for lack of GPU memory: another try with a larger share."""
+        if not ended.reason.startswith(OUT_OF_GPU_MEMORY):
+            return None
+        share = self._packing.larger(ended.trial)
+        if share is not None:
+            return Requeued(ended.trial, share, ended.reason)
+        for name in (str(ended.trial), f"{ended.trial}.new"):
+            folder = self._journal.path.parent / "checkpoints" / name
+            shutil.rmtree(folder, ignore_errors=True)
+        return None
 
 
 def _ended(id: int, end: tuple[str, str, float] | None) -> Ended | None:
@@ -113,7 +140,7 @@ def _ended(id: int, end: tuple[str, str, float] | None) -> Ended | None:
 def _loss(error: str) -> str:
     """Ray learns of a worker's end from a closed socket: neither signal nor exit code are known."""
     if "running low on memory" in error:
-        return f"{OUT_OF_MEMORY}: Ray killed its worker process twice"
+        return f"{OUT_OF_HOST_MEMORY}: Ray killed its worker process twice"
     if "died" in error:
         return "its worker process died twice (killed, e.g. by signal 9, crashed, or left)"
     return f"its worker failed twice: {error.strip().splitlines()[-1]}"

@@ -8,6 +8,7 @@ ones FAIL, and only completed ones COMPLETE.
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import asdict
 from itertools import count
 from typing import Any
 
@@ -31,9 +32,10 @@ from meta.sampler import MetaGPSampler, MetaTPESampler
 from meta.sampler.planned import PlannedSampler
 from meta.space import Categorical, Float, Parameter, SearchSpace
 from meta.study import Study, Trial, TrialState
-from tuner.context import OUT_OF_MEMORY
+from tuner.admission import OUT_OF_HOST_MEMORY
 from tuner.events import Ended, Started
 from tuner.journal import Journal
+from tuner.packing import Packing
 
 STOCK: dict[str, Callable[[int], BaseSampler]] = {
     "tpe": lambda seed: TPESampler(seed=seed),
@@ -75,10 +77,11 @@ class StudySearch(OptunaSearch):
 
     That is one less for each trial for which the memory of the machine was too small.
 
-    First come the trials that an interruption left running, then the recommended points, then what
-    the sampler proposes. Before every proposal the sampler is seeded by the study's seed and the
-    trial's number: it depends on nothing but the journal and the prior, so a resumed study goes on
-    exactly like an uninterrupted one.
+    First come the trials that an interruption left running or that ran out of GPU memory, then the
+    recommended points, then what the sampler proposes; each waits until ``packing`` has room.
+    Before every proposal the sampler is seeded by the study's seed and the trial's number: it
+    depends on nothing but the journal and the prior, so a resumed study goes on exactly like an
+    uninterrupted one.
     """
 
     def __init__(
@@ -88,6 +91,7 @@ class StudySearch(OptunaSearch):
         sampler: str,
         trials: int,
         concurrency: int,
+        packing: Packing,
         prior: Prior | None = None,
     ) -> None:
         self._journal = journal
@@ -95,13 +99,14 @@ class StudySearch(OptunaSearch):
         self._seeded = self._samplers(prior)
         self._trials = trials
         self._concurrency = concurrency
+        self._packing = packing
         self._study_seed = journal.study.seed
         self._distributions = distributions(journal.study.space)
         self._asked: dict[int, optuna.Trial] = {}
         self._running: dict[str, int] = {}
-        self._starved = sum(t.reason.startswith(OUT_OF_MEMORY) for t in journal.trials.values())
+        self._starved = sum(_starved(trial.reason) for trial in journal.trials.values())
         journal.listen(self._count_starved)
-        self._interrupted: deque[Trial] = deque()
+        self._waiting: deque[Trial] = deque()
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         super().__init__(
             space=self._distributions,
@@ -120,14 +125,19 @@ class StudySearch(OptunaSearch):
         """The next trial; None while as many run as may, FINISHED when all are handed out."""
         if len(self._running) >= max(1, self._concurrency - self._starved):
             return None
-        if self._interrupted:
-            trial = self._interrupted.popleft()
-        elif len(self._asked) < self._trials:
-            trial = self._propose()
-        else:
-            return Searcher.FINISHED
-        self._running[trial_id] = trial.id
-        return {"trial": trial.id, "seed": trial.seed, "params": trial.config}
+        if not self._waiting:
+            if len(self._asked) >= self._trials:
+                may_come_back = self._running and self._packing.gpus.count
+                return None if may_come_back else Searcher.FINISHED
+            if not self._packing.has_room():
+                return None
+            self._waiting.append(self._propose())
+        trial = self._waiting[0]
+        place = self._packing.place(trial)
+        if place is None:
+            return None
+        self._running[trial_id] = self._waiting.popleft().id
+        return {"trial": trial.id, "seed": trial.seed, "params": trial.config, **asdict(place)}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Nothing: intermediate values are told when the trial ends."""
@@ -135,14 +145,19 @@ class StudySearch(OptunaSearch):
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Tell Optuna the state that the journal has."""
-        self._tell(self._journal.trials[self._running.pop(trial_id)])
+        """Tell Optuna the state that the journal has; what is to be run again waits for room."""
+        trial = self._journal.trials[self._running.pop(trial_id)]
+        self._packing.leave(trial.id)
+        if trial.state is TrialState.RUNNING:
+            self._waiting.append(trial)
+        else:
+            self._tell(trial)
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing for Ray to restore: the journal is what a study goes on from."""
 
     def _count_starved(self, event: object) -> None:
-        self._starved += isinstance(event, Ended) and event.reason.startswith(OUT_OF_MEMORY)
+        self._starved += isinstance(event, Ended) and _starved(event.reason)
 
     def _propose(self) -> Trial:
         number = next(n for n in count() if n not in self._asked)  # repair leaves gaps
@@ -175,7 +190,7 @@ class StudySearch(OptunaSearch):
         self._study.enqueue_trial(trial.config)
         self._asked[trial.id] = self._study.ask(fixed_distributions=self._distributions)
         if trial.state is TrialState.RUNNING:
-            self._interrupted.append(trial)
+            self._waiting.append(trial)
         else:
             self._tell(trial)
 
@@ -185,3 +200,7 @@ class StudySearch(OptunaSearch):
             asked.report(measurement.value, measurement.step)
         value = trial.value if trial.state is TrialState.COMPLETED else None
         self._study.tell(asked, value, state=OPTUNA_STATES[trial.state])
+
+
+def _starved(reason: str) -> bool:
+    return reason.startswith(OUT_OF_HOST_MEMORY)

@@ -11,6 +11,7 @@ from tuner.cluster import Cluster
 from tuner.config import StudyConfig
 from tuner.context import TrialSetting
 from tuner.errors import Interrupted
+from tuner.events import Allotted
 from tuner.journal import Journal
 from tuner.resources import Allotment, allot
 from tuner.signals import Signals
@@ -47,11 +48,25 @@ def session(
 ) -> Iterator[Session]:
     """Fit the trials on the nodes of the cluster and share the data."""
     with Signals() as signals:
-        allotment = allot(config.resources, cluster.nodes)
+        allotment = allot(config.resources, cluster.machines(config.resources))
+        journal.append(_allotted(allotment, cluster.mps))
         import ray
 
         setting = _setting(config, journal.path.parent, allotment)
         yield Session(journal, config, allotment, setting, ray.put(payload), signals)
+
+
+def _allotted(allotment: Allotment, mps_said: str) -> Allotted:
+    gpus = allotment.gpus
+    return Allotted(
+        cpu=allotment.cpu,
+        gpu=gpus.asked,
+        concurrency=allotment.concurrency,
+        gpus=gpus.count,
+        gpu_name=allotment.gpu_name,
+        gpu_bytes=gpus.bytes,
+        mps=mps_said,
+    )
 
 
 def _setting(config: StudyConfig, directory: Path, allotment: Allotment) -> TrialSetting:

@@ -34,6 +34,7 @@ class Report:
     command: str
     past: dict[str, Any] = field(default_factory=dict)
     model: str | None = None
+    usage: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Everything, as the one object of ``--json``."""
@@ -57,7 +58,8 @@ class Report:
             "test": tested and tested.to_json(),
             "expected": self._expected(),
             "seconds": round(self.seconds, 3),
-            "gpu_hours": self.finished.gpu_hours,
+            "gpu_hours": self.usage.get("gpu_hours", self.finished.gpu_hours),
+            "usage": self.usage,
             "synthetic": self.synthetic,
             "directory": str(self.directory),
             "model": self.model,
@@ -74,6 +76,7 @@ class Report:
             *([SYNTHETIC] if self.synthetic else []),
             *self._best(),
             *self._past(),
+            *self._used(),
             "",
             f"look at it   {self._ui()}",
             self._other_arm(),
@@ -99,6 +102,29 @@ class Report:
             shown = f"{value:.6g}" if isinstance(value, float) else str(value)
             lines.append(f"  {name:<{width}}  {shown}")
         return lines
+
+    def _used(self) -> list[str]:
+        """What the trainings took of the machines."""
+        used = self.usage
+        if not used.get("cpu_hours"):
+            return []
+        parts = [f"{used['cpu_hours']:.2g} CPU-hours ({used['cpu_percent']:.0f}% of its CPUs)"]
+        if used["gpu_hours"]:
+            parts.insert(0, f"{used['gpu_hours']:.3g} GPU-hours")
+        if used["gpu_percent"] is not None:
+            parts.append(f"GPU busy {used['gpu_percent']:.0f}%")
+        for name, peak in (("GPU", used["peak_gpu_bytes"]), ("host", used["peak_host_bytes"])):
+            if peak:
+                parts.append(f"{name} memory up to {peak / 1e9:.2g} GB")
+        if used["energy_joules"]:
+            parts.append(f"{used['energy_joules'] / 3.6e6:.2g} kWh")
+        if used["overhead"] is not None:
+            parts.append(f"{used['overhead']:.0%} of the time without training")
+        if used["requeued"]:
+            parts.append(f"{used['requeued']} repeated for lack of GPU memory")
+        if used["mps"] is not None:
+            parts.append("with MPS" if used["mps"] else "without MPS")
+        return [f"used                {', '.join(parts)}"]
 
     def _past(self) -> list[str]:
         """How far the past was trusted, and whether what it promised was met."""

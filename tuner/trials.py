@@ -2,7 +2,9 @@
 
 import os
 import tempfile
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from ray import tune
 
@@ -12,7 +14,9 @@ from tuner.asha import Asha
 from tuner.events import Ended, Finished
 from tuner.journal import Journal
 from tuner.limits import Limits
+from tuner.packing import MAX_REQUEUES, Packing
 from tuner.priors import load_prior
+from tuner.resources import Allotment, predictor
 from tuner.scheduler import WORKER_RETRIES, StudyScheduler
 from tuner.search import StudySearch
 from tuner.session import Session
@@ -24,25 +28,28 @@ but a trial that waits for its actor is given one that has become free and its o
 where trials are shorter than the start of an actor, all would run in the first one."""
 
 
-def run_trials(session: Session) -> None:
+def run_trials(session: Session, final_fits: int = 0) -> None:
     """Run what is left of the study; raises ``Interrupted`` after a signal, resumable.
 
     Raises the journal's fault if it could not be written.
 
-    When it returns, every trial has ended and the journal says why the study did.
+    Of the budget in GPU-hours it leaves what so many ``final_fits`` may need. When it returns,
+    every trial has ended and the journal says why the study did.
     """
     journal, config, allotment = session.journal, session.config, session.allotment
     os.environ[MAX_PENDING] = str(allotment.concurrency)
-    limits = Limits(journal, config.budget, allotment.gpu, session.signals)
+    limits = Limits(journal, config.budget, session.signals, final_fits)
+    packing = _packing(session)
+    tries = 1 + (MAX_REQUEUES if allotment.gpu else 0)
     ended = sum(trial.state is not TrialState.RUNNING for trial in journal.trials.values())
     trainable = partial(run_trial, session.setting, session.data)
     with tempfile.TemporaryDirectory(prefix="warmtune-") as scratch:
         tuner = tune.Tuner(
-            tune.with_resources(trainable, {"cpu": allotment.cpu, "gpu": allotment.gpu}),
+            tune.with_resources(trainable, _resources(allotment)),
             tune_config=tune.TuneConfig(
-                search_alg=_search(session),
-                scheduler=_scheduler(session),
-                num_samples=config.budget.trials - ended,
+                search_alg=_search(session, packing),
+                scheduler=_scheduler(session, packing),
+                num_samples=tries * (config.budget.trials - ended),
                 reuse_actors=True,
             ),
             run_config=tune.RunConfig(
@@ -67,7 +74,26 @@ def _fit(tuner: tune.Tuner, journal: Journal) -> None:
         raise
 
 
-def _search(session: Session) -> StudySearch:
+def _resources(allotment: Allotment) -> dict[str, float] | Callable[[dict[str, Any]], Any]:
+    """What Ray reserves for a trial; on a GPU, each trial says its share."""
+    cpu = allotment.cpu
+    if not allotment.gpu:
+        return {"cpu": cpu}
+    return lambda config: tune.PlacementGroupFactory([{"CPU": cpu, "GPU": config["gpu"]}])
+
+
+def _packing(session: Session) -> Packing:
+    """Knows what the study has shown so far, and follows it."""
+    journal, gpus = session.journal, session.allotment.gpus
+    packing = Packing(gpus, predictor(session.config), journal.ledger)
+    if gpus.count:
+        for trial in journal.trials.values():
+            packing.learn(trial)
+        journal.listen(partial(packing.hear, journal.trials))
+    return packing
+
+
+def _search(session: Session, packing: Packing) -> StudySearch:
     journal = session.journal
     past = journal.header["past"]
     return StudySearch(
@@ -76,14 +102,16 @@ def _search(session: Session) -> StudySearch:
         session.config.sampler,
         session.config.budget.trials,
         session.allotment.concurrency,
+        packing,
         load_prior(journal.path.parent, bool(past.get("sources"))),  # older journals lack it
     )
 
 
-def _scheduler(session: Session) -> StudyScheduler:
+def _scheduler(session: Session, packing: Packing) -> StudyScheduler:
     rungs, factor = session.setting.rungs, session.config.budget.reduction_factor
     asha = Asha(session.config.metric, rungs, factor)
-    return StudyScheduler(session.journal, asha, session.config.budget.step_timeout_seconds)
+    timeout = session.config.budget.step_timeout_seconds
+    return StudyScheduler(session.journal, asha, packing, timeout)
 
 
 def _finish(journal: Journal, reason: str, gpu_hours: float) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 class Usage:
     """What ``seconds`` of a training used.
 
-    ``cpu`` and ``gpu`` are the CPUs and the share of a GPU that it held, ``gpus`` which GPUs.
+    ``cpu`` and ``gpu`` are the CPU threads and the share of a GPU that it had, ``gpus`` which GPUs.
     ``cpu_seconds`` is CPU time of its process. ``peak_gpu_bytes`` is what PyTorch reserved at most,
     with the CUDA context; ``gpu_percent`` (SM) and ``gpu_memory_percent`` (memory bandwidth) are
     means over the whole GPU, whoever used it. ``energy_joules`` is this training's share of what

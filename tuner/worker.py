@@ -18,8 +18,10 @@ import ray
 import ray.tune
 
 from meta.space import Config
-from tuner import context
+from trainables.base import Trainable
+from tuner import admission, context, nvml
 from tuner.context import Batch, FinalPart, TrialContext, TrialSetting
+from tuner.gauge import Gauge
 
 FINAL_FIT = "final"
 
@@ -43,11 +45,34 @@ def _prepare(setting: TrialSetting, seed: int) -> None:
     numpy.random.seed(seed)
 
 
+def _gauge(setting: TrialSetting, gpu: float) -> Gauge:
+    """Measures this process, and the GPU that Ray gave it."""
+    if not gpu:
+        return Gauge(setting.threads)
+    here = ray.get_runtime_context()
+    node = here.get_node_id()[:8]
+    gpus = tuple(f"{node}:{id}" for id in here.get_accelerator_ids()["GPU"])
+    return Gauge(setting.threads, gpu, gpus, nvml.device())
+
+
 def run_trial(setting: TrialSetting, data: "ray.ObjectRef[Any]", config: dict[str, Any]) -> None:
     """Run the trial that ``tuner.search`` handed out as ``config``."""
     _prepare(setting, config["seed"])
-    trial = TrialContext(setting, config["trial"], config["seed"], _fetch(data), _send)
-    context.run(setting, trial, config["params"])
+    gpu = config["gpu"]
+
+    def admit(trainable: Trainable) -> None:
+        if gpu and trainable.peak_bytes:
+            device = nvml.device()
+            admission.wait_until_free(config["needed_bytes"], device)
+            admission.limit(gpu, config["usable_bytes"], device)
+
+    with _gauge(setting, gpu) as gauge, admission.released():
+        trial = TrialContext(
+            setting, config["trial"], config["seed"], _fetch(data), _send, gauge=gauge
+        )
+        if gpu:
+            trial.open()
+        context.run(setting, trial, config["params"], admit)
 
 
 @dataclass(frozen=True)
@@ -62,7 +87,13 @@ class Fitted:
 
 
 def run_final_fit(
-    setting: TrialSetting, data: object, held_out: object, config: Config, seed: int, keep: bool
+    setting: TrialSetting,
+    data: object,
+    held_out: object,
+    config: Config,
+    seed: int,
+    gpu: float,
+    keep: bool,
 ) -> Fitted:
     """Train once more for the test; Ray resolves ``data`` and ``held_out``."""
     _prepare(setting, seed)
@@ -70,8 +101,11 @@ def run_final_fit(
     with TemporaryDirectory(prefix="warmtune-") as scratch:
         folder = Path(scratch) / "model"
         final = FinalPart(held_out, folder if keep else None)
-        trial = TrialContext(setting, f"{FINAL_FIT}-{seed}", seed, data, batches.append, final)
-        context.run(setting, trial, config)
+        with _gauge(setting, gpu) as gauge, admission.released():
+            trial = TrialContext(
+                setting, f"{FINAL_FIT}-{seed}", seed, data, batches.append, final, gauge
+            )
+            context.run(setting, trial, config)
         files = [path for path in folder.rglob("*") if path.is_file()]
         model = {str(path.relative_to(folder)): path.read_bytes() for path in files}
     return Fitted(batches, model)

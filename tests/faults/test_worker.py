@@ -9,7 +9,7 @@ from ray.tune.experiment import Trial as RayTrial
 
 from meta.study import Metric, TrialState
 from tests.faults.points import FaultPoint, raising
-from tests.tuner.studies import METRIC, journal
+from tests.tuner.studies import METRIC, journal, no_packing
 from trainables.toy import CHECKPOINT
 from tuner import context as context_module
 from tuner import scheduler as scheduler_module
@@ -73,7 +73,7 @@ def test_a_trial_that_is_silent_for_too_long_fails_and_its_worker_is_killed(
 ) -> None:
     log = journal(tmp_path)
     log.append(Started(0, {"x": 0.1, "depth": 1}, "tpe", 0))
-    scheduler = StudyScheduler(log, Asha(METRIC, (), 2), timeout_seconds=60)
+    scheduler = StudyScheduler(log, Asha(METRIC, (), 2), no_packing(log), 60)
     trial = SimpleNamespace(
         config={"trial": 0},
         status=RayTrial.RUNNING,
@@ -100,7 +100,7 @@ def test_a_trial_that_is_silent_for_too_long_fails_and_its_worker_is_killed(
 
 def test_a_machine_that_ran_out_of_memory_runs_fewer_trials_at_once(tmp_path: Path) -> None:
     log = journal(tmp_path)
-    search = StudySearch(log, [], "random", 10, 3)
+    search = StudySearch(log, [], "random", 10, 3, no_packing(log))
     assert [search.suggest(str(n)) is not None for n in range(4)] == [True, True, True, False]
     log.append(Ended(0, TrialState.FAILED, "out of memory (host)"))
     search.on_trial_complete("0")

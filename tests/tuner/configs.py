@@ -19,7 +19,7 @@ model:
 budget:
   {trials: 7, time: 90s, gpu_hours: 2, max_steps: 27, grace_steps: 3, reduction_factor: 2,
   step_timeout: 60s}
-resources: {cpu: 2, gpu: 0.25, concurrency: 3}
+resources: {cpu: 2, gpu: 0.25, gpu_memory: 40, concurrency: 3}
 warm_start: {points: 4, starter: false}
 final: {seeds: 5}
 tracking: {uri: "http://mlflow:5000", experiment: mine}

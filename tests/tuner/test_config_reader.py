@@ -34,7 +34,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         sampler="gp",
         model=Model("scratch", str(tmp_path / "own.safetensors"), True, 4, 15, 2),
         budget=Budget(7, 90, 2, 27, 3, 2, 60),
-        resources=Resources(2, 0.25, 3),
+        resources=Resources(2, 0.25, 3, 40),
         warm_start=WarmStart(4, False),
         final=Final(5),
         tracking=Tracking("http://mlflow:5000", "mine"),

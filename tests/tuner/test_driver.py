@@ -23,7 +23,7 @@ from tuner.driver import finalize, resume, run
 from tuner.errors import NoTrialCompleted, RunDirectoryError, UsageError
 from tuner.journal import Journal
 from tuner.rundir import runs
-from tuner.summary import Report
+from tuner.summary import PAGE_FILE, Report
 from tuner.tracking import read_studies
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_cluster")]
@@ -85,6 +85,27 @@ def test_a_study_ends_with_its_best_configuration_tested(config: StudyConfig) ->
     assert f"its model    {report.directory / 'model'} ({report.model} in MLflow)" in report.text()
     status = json.loads((report.directory / "status.json").read_text())
     assert status == {"state": "ended", "exit_code": 0}
+    assert_use_is_told(report)
+
+
+def assert_use_is_told(report: Report) -> None:
+    """On a CPU: time and memory of each trial and of the final fits, and nothing of a GPU."""
+    log = Journal.open(report.directory)
+    used, (session,) = log.ledger.trials, log.ledger.sessions
+    log.close()
+    assert set(used) == {None, *(trial.id for trial in report.study.trials)}
+    for usage in used.values():
+        assert 0 < usage.cpu_seconds < usage.seconds + 1
+        assert usage.peak_host_bytes > 10**7
+        assert (usage.gpus, usage.peak_gpu_bytes) == ((), None)
+    assert (session.gpu, session.gpus, report.usage["gpu_hours"]) == (0, 0, 0)
+    assert report.usage["cpu_hours"] * 3600 == pytest.approx(
+        sum(usage.cpu_seconds for usage in used.values())
+    )
+    assert "CPU-hours" in report.text()
+    page = (report.directory / PAGE_FILE).read_text()
+    assert "What it used" in page
+    assert "CPU-hours" in page
 
 
 def test_a_study_can_be_rebuilt_from_mlflow_alone(config: StudyConfig) -> None:

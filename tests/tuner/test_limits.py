@@ -7,16 +7,17 @@ import pytest
 from meta.study import TrialState
 from tests.tuner.studies import journal, trial
 from tuner.config import Budget
-from tuner.events import Ended, Started
+from tuner.events import Ended, Started, Used
 from tuner.journal import Journal
 from tuner.limits import Limits
 from tuner.signals import Signals
+from tuner.usage import Usage
 
 FAILED = TrialState.FAILED
 
 
-def limits(log: Journal, budget: Budget | None = None, gpu: float = 0.0) -> Limits:
-    return Limits(log, budget or Budget(), gpu, Signals())
+def limits(log: Journal, budget: Budget | None = None, final_fits: int = 0) -> Limits:
+    return Limits(log, budget or Budget(), Signals(), final_fits)
 
 
 def end(log: Journal, state: TrialState, seconds: float = 0.5) -> None:
@@ -47,15 +48,43 @@ def test_a_success_between_failures_starts_the_count_anew(tmp_path: Path) -> Non
     assert not watch.stop_all()
 
 
+def on_gpu(log: Journal, hours: float) -> None:
+    """A trial that held a share of the GPU for some hours."""
+    id = len(log.trials)
+    log.append(Started(id, {"x": 0.5, "depth": 1}, "tpe", 0))
+    log.append(Used(id, Usage(hours * 3600, gpu=0.5, gpus=("a",))))
+    log.append(Ended(id, TrialState.STOPPED))
+
+
+@pytest.fixture
+def late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A study that has run for days."""
+    monkeypatch.setattr(Journal, "elapsed_seconds", property(lambda _: 1e6))
+
+
+@pytest.mark.usefixtures("late")
 def test_gpu_hours_are_counted_over_a_resume(tmp_path: Path) -> None:
-    log = journal(tmp_path, trial(0, TrialState.COMPLETED, 0.5))
-    watch = limits(log, Budget(gpu_hours=1.0), gpu=0.5)
-    end(log, TrialState.COMPLETED, 3600)
+    log = journal(tmp_path)
+    on_gpu(log, 0.6)
+    log.close()
+    log = Journal.open(tmp_path)
+    watch = limits(log, Budget(gpu_hours=1.0))
+    assert watch.gpu_hours == pytest.approx(0.6)
     assert not watch.stop_all()
-    end(log, TrialState.STOPPED, 3600)
+    log.append(Started(1, {}, "", 0), Used(1, Usage(0.3 * 3600, gpu=0.5, gpus=("b",))))
+    assert not watch.stop_all()
+    log.append(Used(1, Usage(0.2 * 3600, gpu=0.5, gpus=("c",))))
     assert watch.stop_all()
     assert watch.reason == "budget of 1 GPU-hours spent"
-    assert watch.gpu_hours == pytest.approx(1.0, abs=1e-3)
+
+
+@pytest.mark.usefixtures("late")
+def test_the_final_fit_has_its_part_of_the_gpu_hours(tmp_path: Path) -> None:
+    log = journal(tmp_path)
+    without, watch = (limits(log, Budget(gpu_hours=1.0), n) for n in (0, 1))
+    on_gpu(log, 0.5)
+    assert not without.stop_all()
+    assert watch.stop_all()
 
 
 def test_time_counts_from_the_first_result_and_over_a_resume(tmp_path: Path) -> None:

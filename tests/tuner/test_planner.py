@@ -1,13 +1,16 @@
 """What a plan says, and that it starts nothing."""
 
 import sys
+from dataclasses import replace
 
 import pytest
 
+from meta.study import Task
 from tests.tuner.studies import METRIC, SPACE, study
 from tuner.config import Budget, Resources, RunOptions, StudyConfig
 from tuner.errors import EnvironmentFault
 from tuner.planner import plan
+from tuner.resources import Node
 
 NO_HISTORY = RunOptions(use_history=False)
 CONFIG = StudyConfig(
@@ -40,3 +43,13 @@ def test_what_does_not_fit_this_machine_is_refused() -> None:
 def test_a_plan_starts_no_ray(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     assert plan(CONFIG, NO_HISTORY).allotment.concurrency >= 1
+
+
+def test_a_plan_tells_how_trials_would_share_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Node(20, 1, 80 * 10**9, "H200")
+    monkeypatch.setattr("tuner.planner.this_machine", lambda: machine)
+    config = replace(CONFIG, task=Task("cifar10", "efficientnet-b0"), trainable="image")
+    ahead = plan(config, NO_HISTORY)
+    assert "at most 16 trials at once, each 1 CPU, on 1 H200 with 80 GB" in ahead.text()
+    assert "the default configuration begins with 0.5 of a GPU (1.4 GB)" in ahead.text()
+    assert ahead.to_json()["default"]["gpu"] == 0.5

@@ -8,11 +8,13 @@ import pytest
 from ray.tune.schedulers import TrialScheduler
 
 from meta.study import Measurement, TrialState
-from tests.tuner.studies import METRIC, journal, trial
+from tests.tuner.studies import METRIC, journal, no_packing, trial
 from tuner.asha import Asha
 from tuner.events import Started
 from tuner.journal import Journal
+from tuner.packing import Gpus, Packing
 from tuner.scheduler import StudyScheduler
+from tuner.usage import Usage
 
 
 def batch(*values: float, first: int = 1, ended: Any = None) -> dict[str, Any]:
@@ -37,7 +39,7 @@ def log(tmp_path: Path) -> Journal:
 
 @pytest.fixture
 def scheduler(log: Journal) -> StudyScheduler:
-    return StudyScheduler(log, Asha(METRIC, (1, 3), 2))
+    return StudyScheduler(log, Asha(METRIC, (1, 3), 2), no_packing(log))
 
 
 def report(scheduler: StudyScheduler, id: int, result: dict[str, Any]) -> str:
@@ -51,6 +53,12 @@ def test_measurements_are_in_the_journal_when_the_trial_goes_on(
     log.close()
     again = Journal.open(tmp_path).trials[0]
     assert [(m.step, m.value) for m in again.measurements] == [(1, 0.5), (2, 0.4)]
+
+
+def test_what_a_batch_used_is_counted(scheduler: StudyScheduler, log: Journal) -> None:
+    for values in ((0.5,), (0.5, 0.4)):
+        report(scheduler, 0, {**batch(*values), "usage": Usage(2.0, steps=1, cpu_seconds=1.5)})
+    assert log.ledger.trials[0] == Usage(4.0, steps=2, cpu_seconds=3.0)
 
 
 def test_a_trial_that_asha_stops_ends_as_stopped(scheduler: StudyScheduler, log: Journal) -> None:
@@ -109,7 +117,7 @@ def test_rungs_are_refilled_from_the_journal(tmp_path: Path) -> None:
     completed = trial(0, TrialState.COMPLETED, 0.1, 0.1, 0.1, 0.1)
     log = journal(tmp_path, completed)
     log.append(Started(1, {"x": 0.1, "depth": 1}, "tpe", 1))
-    resumed = StudyScheduler(log, Asha(METRIC, (1, 3), 2))
+    resumed = StudyScheduler(log, Asha(METRIC, (1, 3), 2), no_packing(log))
     assert report(resumed, 1, batch(0.9)) == TrialScheduler.STOP
 
 
@@ -135,3 +143,20 @@ def test_a_second_lost_worker_fails_the_trial(
     scheduler.on_trial_error(None, ray_trial(0, 2, file))  # type: ignore[arg-type]
     assert log.trials[0].state is TrialState.FAILED
     assert reason in log.trials[0].reason
+
+
+def test_what_runs_out_of_a_whole_gpu_fails_and_leaves_no_checkpoint(
+    log: Journal, tmp_path: Path
+) -> None:
+    packing = Packing(Gpus(1.0, 0, 0.5), lambda config: 0, log.ledger)
+    scheduler = StudyScheduler(log, Asha(METRIC, (), 2), packing)
+    checkpoint = tmp_path / "checkpoints" / "0"
+    checkpoint.mkdir(parents=True)
+    for share, state in ((0.5, TrialState.RUNNING), (1.0, TrialState.FAILED)):
+        place = packing.place(log.trials[0])
+        assert place is not None
+        assert place.gpu == share
+        report(scheduler, 0, batch(ended=("FAILED", "out of memory (gpu): all", 1.0)))
+        packing.leave(0)
+        assert log.trials[0].state is state
+        assert checkpoint.exists() is (state is TrialState.RUNNING)

@@ -18,7 +18,7 @@ from meta.prior import Prior, fit_prior
 from meta.recommend import Recommendation
 from meta.space import Categorical, Config, Float, Int, SearchSpace
 from meta.study import Measurement, Trial, TrialState
-from tests.tuner.studies import SPACE, journal, study
+from tests.tuner.studies import SPACE, journal, no_packing, study
 from tuner.events import Ended, Measured
 from tuner.journal import Journal
 from tuner.search import META, STOCK, StudySearch, distributions, trial_seed
@@ -39,7 +39,7 @@ def search(
     concurrency: int = 3,
     trials: int = 20,
 ) -> Any:
-    return StudySearch(log, list(points), sampler, trials, concurrency, prior)
+    return StudySearch(log, list(points), sampler, trials, concurrency, no_packing(log), prior)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from tuner.signals import Signals
 def test_a_signal_asks_to_stop_and_gives_the_handler_back(number: int, tmp_path: Path) -> None:
     before = signal.getsignal(number)
     with Signals() as signals:
-        watch = Limits(journal(tmp_path), Budget(), 0.0, signals)
+        watch = Limits(journal(tmp_path), Budget(), signals)
         os.kill(os.getpid(), number)
         assert watch.stop_all()
         assert watch.reason == f"interrupted by {signal.Signals(number).name}"

@@ -32,6 +32,7 @@ class Projection:
         self._experiment = experiment
         self._runs: StudyRuns | None = None
         self._sent: dict[int | None, int] = {}
+        self._sent_usage: dict[int, int] = {}
         self._heartbeat = time.monotonic()
         self._outcome_is_old = True
 
@@ -77,7 +78,7 @@ class Projection:
         runs.log(None, params=records.study_params(timeline.header))
         runs.log_data(study.task.dataset, study.fingerprint)
         timeline.changed -= runs.final
-        self._sent = {}
+        self._sent, self._sent_usage = {}, {}
         return runs
 
     def _is_final(self, trial: int) -> bool:
@@ -103,9 +104,11 @@ class Projection:
         if not known:
             runs.create(id, f"trial {id}", times.started, tags)
         points = records.trial_points(trial, times.measured, study.metric.name)
+        used = self._timeline.usage.get(id, [])[self._sent_usage.get(id, 0) :]
         params = records.trial_params(trial.config) if sent is None else {}
-        runs.log(id, points[sent or 0 :], params, tags if known else {})
+        runs.log(id, points[sent or 0 :] + used, params, tags if known else {})
         self._sent[id] = len(points)
+        self._sent_usage[id] = len(self._timeline.usage.get(id, []))
         if self._is_final(id):
             runs.end(id, records.STATUSES[trial.state], times.ended)
         elif last:
@@ -120,7 +123,7 @@ class Projection:
         tags = records.outcome_tags(study, timeline.finished, timeline.tested, past)
         if last:
             tags[records.WRITTEN] = str(time.time_ns())
-        runs.log(None, points + timeline.test, tags=tags)
+        runs.log(None, points + timeline.total + timeline.test, tags=tags)
         self._sent[None] = len(timeline.curve)
         self._outcome_is_old = False
         if last:

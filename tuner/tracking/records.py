@@ -15,6 +15,7 @@ from meta.study import Study, Trial, TrialState
 from tuner.events import Finished
 from tuner.final_result import FinalResult
 from tuner.home import redact
+from tuner.usage import Usage
 
 STUDY = "warmtune.study"
 TRIAL = "warmtune.trial"
@@ -29,6 +30,8 @@ NOTE_ROWS = 10
 TAG_LENGTH = 8000
 PARAM_LENGTH = 6000
 NAME_LENGTH = 250
+SHORTEST_SECONDS = 0.05
+"""Of what is shorter, no percentage can be told."""
 
 STATUSES = {
     TrialState.RUNNING: "RUNNING",
@@ -134,6 +137,50 @@ def trial_points(trial: Trial, times: Iterable[float], metric: str) -> list[Poin
         for name, value in {**measurement.metrics, metric: measurement.value}.items():
             points.append(Point(_name(name), value, time, measurement.step))
     return points
+
+
+def trial_usage(usage: Usage, total: Usage, time: float, step: int) -> list[Point]:
+    """What a trial just used, and its total so far: sums and peaks.
+
+    The names are those of MLflow's own system metrics where it has them.
+    """
+    energy, held = usage.energy_joules, usage.seconds * min(usage.gpu, 1.0)
+    values = {
+        **_percentages(usage),
+        **_totals(total),
+        "gpu_0_power_usage_watts": energy / held if energy is not None and held else None,
+        "gpu_0_share": usage.gpu or None,
+        "gpu_0_mps": None if usage.mps is None else float(usage.mps),
+    }
+    return _system_points(values, time, step)
+
+
+def study_usage(total: Usage, time: float, step: int) -> list[Point]:
+    """What all trainings of a study used so far."""
+    return _system_points({**_percentages(total), **_totals(total)}, time, step)
+
+
+def _percentages(usage: Usage) -> dict[str, float | None]:
+    if usage.seconds < SHORTEST_SECONDS:
+        return {}
+    return {
+        "cpu_utilization_percentage": 100 * usage.cpu_seconds / (usage.seconds * (usage.cpu or 1)),
+        "gpu_0_utilization_percentage": usage.gpu_percent,
+    }
+
+
+def _totals(total: Usage) -> dict[str, float | None]:
+    return {
+        "cpu_seconds": total.cpu_seconds,
+        "system_memory_usage_megabytes": total.peak_host_bytes / 1e6,
+        "gpu_0_memory_usage_megabytes": total.peak_gpu_bytes and total.peak_gpu_bytes / 1e6,
+        "gpu_0_energy_joules": total.energy_joules,
+    }
+
+
+def _system_points(values: Mapping[str, float | None], time: float, step: int) -> list[Point]:
+    known = {name: value for name, value in values.items() if value is not None}
+    return [Point(f"system/{name}", value, time, step) for name, value in known.items()]
 
 
 def final_points(tested: FinalResult, metric: str, time: float) -> list[Point]:

@@ -4,10 +4,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from meta.study import Study, Trial, TrialState
-from tuner.events import Ended, FinalFit, Finished, Measured, Started, fold
+from tuner.events import Ended, FinalFit, Finished, Measured, Started, Used, fold
 from tuner.final_result import FinalResult
 from tuner.journal import Entry, connect_readonly, read_entries, read_header
-from tuner.tracking.records import Point, final_points
+from tuner.tracking.records import Point, final_points, study_usage, trial_usage
+from tuner.usage import Usage
 
 
 @dataclass
@@ -23,8 +24,9 @@ class Timeline:
     """What the journal says so far.
 
     ``changed`` are the trials with news since somebody took them out of it; ``curve`` is the best
-    value after each trial that improved on it, ``test`` what was measured on the test data;
-    ``started`` and ``latest`` are the times of the first and the last event.
+    value after each trial that improved on it, ``usage`` what each trial used, ``total`` all of
+    them so far, ``test`` what was measured on the test data; ``started`` and ``latest`` are the
+    times of the first and the last event.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -35,6 +37,10 @@ class Timeline:
         self.changed: set[int] = set()
         self.curve: list[Point] = []
         self.test: list[Point] = []
+        self.usage: dict[int, list[Point]] = {}
+        self.total: list[Point] = []
+        self._totals: dict[int, Usage] = {}
+        self._study_total = Usage()
         self.finished: Finished | None = None
         self.fits: list[FinalFit] = []
         self.started = self.latest = 0.0
@@ -83,6 +89,8 @@ class Timeline:
             case Ended(trial):
                 self.times[trial].ended = now
                 self._extend_curve(self.trials[trial], now)
+            case Used():
+                self._extend_usage(entry.event, now, entry.sequence)
             case Finished():
                 self.finished = entry.event
             case FinalFit():
@@ -91,6 +99,15 @@ class Timeline:
                 self.test.extend(final_points(tested, self._study.metric.name, now))
         if isinstance(entry.event, Started | Measured | Ended):
             self.changed.add(entry.event.trial)
+
+    def _extend_usage(self, used: Used, now: float, step: int) -> None:
+        """Of the trial, and of the study, to which the final fits belong, too."""
+        self._study_total += used.usage
+        self.total = study_usage(self._study_total, now, step)
+        if used.trial is not None:
+            self._totals[used.trial] = self._totals.get(used.trial, Usage()) + used.usage
+            points = trial_usage(used.usage, self._totals[used.trial], now, step)
+            self.usage.setdefault(used.trial, []).extend(points)
 
     def _extend_trust(self, trial: Trial, now: float) -> None:
         if trial.trust is not None:

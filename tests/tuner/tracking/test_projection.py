@@ -9,12 +9,13 @@ import pytest
 
 from meta.study import Measurement, TrialState
 from tests.tuner.tracking.journals import ending, eventful, trial_events, write_journal
-from tuner.events import Ended, FinalFit, Finished, Measured, Started
+from tuner.events import Ended, FinalFit, Finished, Measured, Started, Used
 from tuner.journal import Journal
 from tuner.tracking import projection as projection_module
 from tuner.tracking.projection import Projection
 from tuner.tracking.reader import read_studies
 from tuner.tracking.records import WRITTEN
+from tuner.usage import Usage
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -63,6 +64,28 @@ def picture(client: "MlflowClient", experiment: str = "warmtune") -> dict[str, A
 
 
 # What is there to see
+
+
+def test_what_was_used_is_shown_with_its_trial_and_summed_with_its_study(
+    tmp_path: Path, uri: str, client: "MlflowClient"
+) -> None:
+    used = [
+        Used(0, Usage(2.0, 1, 2.0, 3.0, 5 * 10**8, 0.5, ("a",), 4 * 10**9, 80.0, mps=True)),
+        Used(0, Usage(0.01, 1, 2.0, 1.0, 6 * 10**8, 0.5, ("a",), 3 * 10**9)),
+        Used(None, Usage(1.0, 1, 2.0, 1.5, 7 * 10**8)),
+    ]
+    started, *others = trial_events(0, 0.9)
+    journal = write_journal(tmp_path / "run", [started, *used[:2], *others, used[2]])
+    project(journal.path.parent, uri)
+    runs = runs_by_name(client)
+    trial, whole = (runs[name].data.metrics for name in ("trial 0", "warm 3: wine-trees"))
+    assert trial["system/cpu_seconds"] == 4.0
+    assert trial["system/cpu_utilization_percentage"] == 75.0
+    assert trial["system/system_memory_usage_megabytes"] == 600.0
+    assert trial["system/gpu_0_memory_usage_megabytes"] == 4000.0
+    assert (trial["system/gpu_0_share"], trial["system/gpu_0_mps"]) == (0.5, 1.0)
+    assert whole["system/cpu_seconds"] == 5.5
+    assert whole["system/system_memory_usage_megabytes"] == 700.0
 
 
 @pytest.fixture

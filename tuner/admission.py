@@ -1,0 +1,103 @@
+"""Before and after a training on a GPU, in its process: memory limited, awaited and given back."""
+
+import gc
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from trainables.memory import CONTEXT_BYTES
+from tuner.nvml import Device
+
+WAIT_SECONDS = 60.0
+POLL_SECONDS = 0.1
+OUT_OF_GPU_MEMORY = "out of memory (gpu)"
+"""Begins the reason of a training that ended so; the driver gives it a larger share."""
+GPU_ALLOCATION_FAILED = (
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "cudaErrorMemoryAllocation",
+)
+"""What libraries other than PyTorch's allocator say."""
+OUT_OF_HOST_MEMORY = "out of memory (host)"
+"""Begins the reason where the memory of the machine was too small; fewer trials run then."""
+HOST_ALLOCATION_FAILED = "DefaultCPUAllocator: can't allocate memory"
+
+
+class GpuMemoryHeld(Exception):
+    """The memory that a training needs was not given back by those before it."""
+
+
+def out_of_memory(error: BaseException) -> str | None:
+    """The reason in one line if an error is about memory, and of what: gpu or host."""
+    torch = sys.modules.get("torch")
+    said = str(error).splitlines()[0] if str(error) else ""
+    if isinstance(error, GpuMemoryHeld) or (torch and isinstance(error, torch.OutOfMemoryError)):
+        return f"{OUT_OF_GPU_MEMORY}: {said}" if said else OUT_OF_GPU_MEMORY
+    if any(words in str(error) for words in GPU_ALLOCATION_FAILED):
+        return f"{OUT_OF_GPU_MEMORY}: {said}"
+    if isinstance(error, MemoryError) or HOST_ALLOCATION_FAILED in str(error):
+        return OUT_OF_HOST_MEMORY
+    return None
+
+
+def limit(share: float, usable_bytes: int, device: Device | None) -> None:
+    """Let this process's PyTorch allocate only its share: who needs more fails alone.
+
+    PyTorch's limit is a part of the whole memory and leaves the CUDA context out.
+    """
+    if device is None or not usable_bytes or not device.total_bytes:
+        return
+    import torch
+
+    bytes = min(share, 1.0) * usable_bytes - CONTEXT_BYTES
+    part = min(max(bytes / device.total_bytes, 0.001), 1.0)
+    torch.cuda.set_per_process_memory_fraction(part)
+
+
+def wait_until_free(needed_bytes: int, device: Device | None) -> None:
+    """Return once the GPU has so much free; raises ``GpuMemoryHeld`` after ``WAIT_SECONDS``.
+
+    A process that was killed, or stopped in the middle of a step, gives its memory back late.
+    """
+    _empty_cache()
+    if device is None:
+        return
+    needed = needed_bytes - (CONTEXT_BYTES if _torch() else 0)
+    until = time.monotonic() + WAIT_SECONDS
+    while (free := device.free_bytes) is not None and free < needed:
+        if time.monotonic() >= until:
+            raise GpuMemoryHeld(
+                f"{free / 1e9:.1f} GB are free {WAIT_SECONDS:g} s after the trials before,"
+                f" {needed / 1e9:.1f} GB are needed"
+            )
+        time.sleep(POLL_SECONDS)
+
+
+@contextmanager
+def released() -> Iterator[None]:
+    """Give the GPU's memory back however the block ends, also when Ray ends its thread.
+
+    What ends it holds the frames of the training, and with them its tensors.
+    """
+    try:
+        yield
+    except BaseException as error:
+        traceback.clear_frames(error.__traceback__)
+        raise
+    finally:
+        _empty_cache()
+
+
+def _torch() -> Any:
+    torch = sys.modules.get("torch")
+    return torch if torch and torch.cuda.is_initialized() else None
+
+
+def _empty_cache() -> None:
+    if torch := _torch():
+        gc.collect()
+        torch.cuda.empty_cache()
