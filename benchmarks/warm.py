@@ -2,10 +2,10 @@
 
     nice -n 10 python -m benchmarks.warm --data-dir ../shared/data
 
-It is one experiment (`tuner run TASKS --arms cold,default,warm --repeats 5`) whose past is the
-starter history without the data sets of the tasks, and `tuner compare` at its end. Run again, it
-goes on where it was interrupted: the experiment stays in ``build/warm``. The tables and curves are
-written to ``benchmarks/results/warm``.
+It is one experiment (`tuner run TASKS --arms cold,default,warm --repeats 5`) of somebody who has no
+past yet but the starter history, from which the data sets of the tasks are taken out, and `tuner
+compare` at its end. Run again, it goes on where it was interrupted: the experiment stays in
+``build/warm``. The tables and curves are written to ``benchmarks/results/warm``.
 """
 
 import argparse
@@ -15,8 +15,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tuner.importers.archive import write_archive
 from tuner.starter import starter_studies
-from tuner.tracking import write_studies
 
 ROOT = Path(__file__).parents[1]
 BUILD = ROOT / "build" / "warm"
@@ -26,18 +26,18 @@ TASKS = ("wine-quality-xgboost", "wine-quality-lightgbm", "adult-xgboost", "adul
 OWN = {"wine-quality", "adult"}
 
 
-def history() -> str:
-    """The address of a store that holds the starter history of all other data sets."""
-    uri = f"sqlite:///{BUILD / 'history.db'}"
-    others = [study for study in starter_studies() if study.task.dataset not in OWN]
-    write_studies(uri, "warmtune", others, "starter history", replace=False)
-    return uri
+STARTER = BUILD / "starter.parquet"
+WITH_STARTER = f"""
+import sys, pathlib, tuner.cli, tuner.starter
+tuner.starter.PATH = pathlib.Path({str(STARTER)!r})
+sys.exit(tuner.cli.main())
+"""
 
 
 def tuner(*words: str) -> str:
     """What the command prints; its progress goes to the terminal."""
     environment = {**os.environ, "TUNER_HOME": str(BUILD / "home")}
-    command = [sys.executable, "-m", "tuner", *words]
+    command = [sys.executable, "-c", WITH_STARTER, *words]
     return subprocess.run(
         command, check=True, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
     ).stdout
@@ -50,14 +50,15 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=30)
     arguments = parser.parse_args()
     BUILD.mkdir(parents=True, exist_ok=True)
+    others = [study for study in starter_studies() if study.task.dataset not in OWN]
+    write_archive(STARTER, others)
     where = ["--address", "local", "--data-dir", str(arguments.data_dir.absolute())]
     if EXPERIMENT.is_dir():
         tuner("resume", str(EXPERIMENT), *where)
     else:
         size = ["--repeats", str(arguments.repeats), "--trials", str(arguments.trials)]
-        past = ["--no-starter", "--history", history()]
         words = ["--arms", "cold,default,warm", "--final-seeds", "1", "--out", str(EXPERIMENT)]
-        tuner("run", *TASKS, *words, *size, *past, *where)
+        tuner("run", *TASKS, *words, *size, *where)
     print(tuner("compare", str(EXPERIMENT), "--export", str(RESULTS)))
     found = json.loads(tuner("compare", str(EXPERIMENT), "--json"))
     (RESULTS / "comparison.json").write_text(json.dumps(found, indent=1) + "\n")

@@ -23,7 +23,7 @@ OTHER_MODEL = 0.5
 """A study of another model is so much less related, ..."""
 STARTER = 0.8
 """... and one of the starter history, which shall not outweigh a past of one's own."""
-LENT = 40
+LENT = 20
 """So many studies of the starter history are lent, the most related: room is left for one's own."""
 SHOWN = 5
 
