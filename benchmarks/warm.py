@@ -1,11 +1,12 @@
-"""What the past saves on real data: four tasks, three arms, five seeds, as a user would compare.
+"""What the past saves on real data: four tasks, two arms, five seeds, as a user would compare.
 
     nice -n 10 python -m benchmarks.warm --data-dir ../shared/data
 
-It is one experiment (`tuner run TASKS --arms cold,default,warm --repeats 5`) of somebody who has no
-past yet but the starter history, from which the data sets of the tasks are taken out, and `tuner
-compare` at its end. Run again, it goes on where it was interrupted: the experiment stays in
-``build/warm``. The tables and curves are written to ``benchmarks/results/warm``.
+It is one experiment (`tuner run TASKS --arms cold,warm --repeats 5`) of somebody who has no past
+but the starter history, from which the data sets of the tasks are taken out, and `tuner compare` at
+its end. Run again, it goes on where it was interrupted: the experiment stays in ``build/warm``. The
+tables and curves are written to ``benchmarks/results/warm``. The sampler tries the default first in
+a cold study, too: an arm ``default`` would run the same configurations.
 """
 
 import argparse
@@ -57,7 +58,7 @@ def main() -> None:
         tuner("resume", str(EXPERIMENT), *where)
     else:
         size = ["--repeats", str(arguments.repeats), "--trials", str(arguments.trials)]
-        words = ["--arms", "cold,default,warm", "--final-seeds", "1", "--out", str(EXPERIMENT)]
+        words = ["--arms", "cold,warm", "--final-seeds", "1", "--out", str(EXPERIMENT)]
         tuner("run", *TASKS, *words, *size, *where)
     print(tuner("compare", str(EXPERIMENT), "--export", str(RESULTS)))
     found = json.loads(tuner("compare", str(EXPERIMENT), "--json"))
