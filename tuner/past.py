@@ -137,7 +137,8 @@ def frozen(config: StudyConfig, options: RunOptions) -> tuple[list[Study], str]:
     found, unavailable = _read_stores(config, options)
     kept = sift(found.kept, config.task.model, config.space, config.metric).kept
     studies = list({study.id: study for study in kept}.values())
-    told = f"{len(studies)} past studies to learn from, as of now: none of this experiment"
+    lent = " and the starter history" if options.use_history and config.warm_start.starter else ""
+    told = f"{len(studies)} past studies of your own{lent} to learn from, none of this experiment"
     return studies, "; ".join([told, *(f"history unavailable: {why}" for why in unavailable)])
 
 
