@@ -245,8 +245,7 @@ def test_progress_says_what_runs_and_how_long_the_rest_may_take(
     experiment.run_experiment(DESIGN, replace(OPTIONS, quiet=False))
     said = capsys.readouterr().err.splitlines()
     assert said[0] == (
-        "toy-curve: 0 past studies of your own and the starter history to learn from,"
-        " none of this experiment"
+        "toy-curve: 0 past studies of your own to learn from, none of this experiment"
     )
     assert said[1] == "study 1 of 9: toy-curve, cold, seed 5"
     assert said[3].startswith("study 3 of 9: toy-curve, warm, seed 5 (about 0:0")
