@@ -67,6 +67,7 @@ def train(config, context):
 RUN = [sys.executable, "-m", "tuner", "run", "spread.yaml", "--allow-code", "--no-history"]
 LIMIT_SECONDS = 240
 
+# Not marked `ray`, so that it comes after those tests: one that followed it in its process failed.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 

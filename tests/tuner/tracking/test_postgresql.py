@@ -24,7 +24,7 @@ projector.start()
 sys.exit(0 if projector.finish(200) else projector.problem)
 """
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,6 @@ def test_writers_at_the_same_time_lose_nothing_and_mix_nothing(server: str, tmp_
     assert found == [journal.study for journal in journals]
 
 
-@pytest.mark.ray
 @pytest.mark.usefixtures("ray_cluster")
 def test_a_study_and_its_model_come_into_it_and_the_next_one_learns_from_there(
     server: str, capsys: pytest.CaptureFixture[str]
