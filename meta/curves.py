@@ -43,6 +43,13 @@ class Outcomes:
     losses: Array
     variances: Array
 
+    def __add__(self, other: "Outcomes") -> "Outcomes":
+        return Outcomes(
+            self.configs + other.configs,
+            np.concatenate([self.losses, other.losses]),
+            np.concatenate([self.variances, other.variances]),
+        )
+
     def trusted(self) -> "Outcomes":
         """Those of whole trainings alone, where there are ``FEWEST`` or more."""
         rows = np.flatnonzero(self.variances == 0)
@@ -81,7 +88,28 @@ def outcomes(study: Study, outlooks: Outlooks | None = None) -> Outcomes:
             losses[row], variances[row] = (
                 _extrapolate(losses[row], ahead, full, outlook) if ahead else (losses[row], unknown)
             )
-    return Outcomes(tuple(trial.recommended for trial in trials), losses, variances)
+    return Outcomes(tuple(map(_whole, trials)), losses, variances)
+
+
+def _whole(trial: Trial) -> Config:
+    """The configuration whose full training is meant: of a stopped trial, the one that it ran."""
+    return trial.recommended if trial.state is TrialState.COMPLETED else trial.config
+
+
+def shortened(study: Study) -> Outcomes:
+    """What stopped trials measured of the shorter trainings that they recommend, exactly.
+
+    A boosting run that was stopped after 90 of 300 rounds is a full training of 90 rounds.
+    """
+    trials = [
+        trial
+        for trial in study.trials
+        if trial.state is TrialState.STOPPED
+        and trial.recommended != trial.config
+        and not study.space.problems(trial.recommended)
+    ]
+    configs = tuple(trial.recommended for trial in trials)
+    return Outcomes(configs, _losses(trials, study.metric), np.zeros(len(trials)))
 
 
 def learn_outlooks(studies: Iterable[Study]) -> dict[int, Outlook]:

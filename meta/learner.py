@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 from scipy.stats import qmc
 
 from meta.arrays import Array, Mask
-from meta.curves import Outcomes, outcomes
+from meta.curves import Outcomes, outcomes, shortened
 from meta.encoding import Encoding
 from meta.feasibility import Feasibility, success_probability
 from meta.hypotheses import cold, own_kernel, warm
@@ -124,7 +124,7 @@ class Learner:
         Where every configuration has been tried, one of them is proposed again.
         """
         free = self.prior is None or _is_free(len(study.trials))
-        told = outcomes(study, self.prior.outlooks if self.prior else None)
+        told = outcomes(study, self.prior.outlooks if self.prior else None) + shortened(study)
         candidates, score, trust = self._scored(study, told, free, generator)
         success = candidates.success * self._success(study, candidates.places.points)
         score = np.where(success < LIKELY, success - 1, score * success)

@@ -1,9 +1,12 @@
 """What a trial that was stopped early counts for."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from meta.curves import Outcomes, learn_outlooks, outcomes
+from meta.curves import Outcomes, learn_outlooks, outcomes, shortened
+from meta.space import Int, SearchSpace
 from meta.study import Measurement, Metric, Trial, TrialState
 from tests.meta.records import curve, study, trial
 
@@ -33,6 +36,38 @@ def test_a_completed_trial_counts_with_its_last_value() -> None:
 def test_a_stopped_trial_is_extrapolated_along_those_that_went_on() -> None:
     told = outcomes(study([*trained(50), stopped(*halving(1.5)[:1])]))
     assert told.losses[-1] == pytest.approx(1.5, abs=0.03)
+
+
+ROUNDS = SearchSpace({"rounds": Int(10, 100)})
+
+
+def boosted(rounds: int, recommended: int, state: TrialState, *values: float) -> Trial:
+    """A boosting run whose last value is that of fewer rounds."""
+    *before, last = curve(*values)
+    short = replace(last, config={"rounds": recommended})
+    return Trial(rounds, {"rounds": rounds}, state, (*before, short))
+
+
+def test_what_a_stopped_trial_would_have_reached_is_told_of_the_whole_training() -> None:
+    trials = [boosted(90, 60, TrialState.COMPLETED, 2.0, 1.0), boosted(80, 40, STOPPED, 3.0)]
+    told = outcomes(study(trials, ROUNDS))
+    assert told.configs == ({"rounds": 60}, {"rounds": 80})
+    assert told.variances[1] > 0
+
+
+def test_what_it_measured_is_told_of_the_shorter_training_that_it_was() -> None:
+    trials = [
+        boosted(90, 60, TrialState.COMPLETED, 2.0, 1.0),
+        boosted(80, 40, STOPPED, 3.0),
+        boosted(20, 5, STOPPED, 4.0),  # of so few rounds the space knows nothing
+        trial(1, {"rounds": 50}, 5.0, state=STOPPED),
+    ]
+    told = shortened(study(trials, ROUNDS))
+    assert (told.configs, told.losses.tolist(), told.variances.tolist()) == (
+        ({"rounds": 40},),
+        [3.0],
+        [0.0],
+    )
 
 
 def test_what_was_behind_early_is_expected_to_end_behind() -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -15,10 +16,12 @@ from meta.space import Categorical, Config, Float, Int, SearchSpace
 from meta.study import Study, Trial, TrialState
 from tests.meta.records import (
     CUBE,
+    UNIT,
     Objective,
     at_random,
     bowl,
     bowls,
+    curve,
     evaluated,
     study,
     trial,
@@ -232,6 +235,24 @@ def test_early_stopped_trials_inform() -> None:
     ]
     with_them = [propose(Learner(CODE), study([*completed, *stopped]), seed) for seed in range(5)]
     assert np.mean([float(config["x"]) for config in with_them]) < 0.3
+
+
+def test_where_short_trainings_were_bad_none_is_proposed_because_long_ones_may_be_good() -> None:
+    """Runs of 60 to 90 rounds were stopped at 10, ahead of others there; 10 rounds are bad."""
+    space = SearchSpace({"rounds": Int(10, 100), "y": UNIT})
+
+    def run(number: int, rounds: int, y: float, *values: float) -> Trial:
+        *before, last = curve(*values)
+        state = TrialState.COMPLETED if before else TrialState.STOPPED
+        rounds_told = {} if before else {"rounds": 10}
+        config = {"rounds": rounds, "y": y}
+        return Trial(number, config, state, (*before, replace(last, config=rounds_told)))
+
+    done = [run(i, 95, 0.1 + i / 10, 9.0, 1.0 + i / 10) for i in range(4)]
+    cut = [run(10 + i, 60 + 10 * i, 0.1 + i / 10, 8.0 + i / 10) for i in range(4)]
+    learner = Learner(Encoding(space))
+    asked = [propose(learner, study([*done, *cut], space), seed) for seed in range(5)]
+    assert min(int(config["rounds"]) for config in asked) > 30
 
 
 def test_a_new_parameter_does_not_hide_what_the_past_knows_of_the_others() -> None:
