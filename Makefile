@@ -8,8 +8,6 @@ PYTHON ?= $(firstword $(foreach python,python3 python3.12 python3.11,\
 	$(shell $(python) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' \
 	2>/dev/null && echo $(python))))
 
-SIDE_BY_SIDE = -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
-
 INSTALL = $(VENV)/bin/uv pip install --python $(VENV)/bin/python \
 	-c constraints.txt $(addprefix --torch-backend ,$(TORCH))
 
@@ -19,7 +17,7 @@ demo: $(VENV)/.installed
 	$(VENV)/bin/tuner run diabetes-xgboost
 
 test: $(VENV)/.installed-dev
-	$(VENV)/bin/python -m pytest $(SIDE_BY_SIDE) $(ARGS)
+	$(VENV)/bin/python -m pytest $(ARGS)
 
 check: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff check .
