@@ -47,6 +47,7 @@ def tuner(*words: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data-dir", type=Path, required=True)
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=TASKS)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--trials", type=int, default=30)
     arguments = parser.parse_args()
@@ -59,7 +60,7 @@ def main() -> None:
     else:
         size = ["--repeats", str(arguments.repeats), "--trials", str(arguments.trials)]
         words = ["--arms", "cold,warm", "--final-seeds", "1", "--out", str(EXPERIMENT)]
-        tuner("run", *TASKS, *words, *size, *where)
+        tuner("run", *arguments.tasks, *words, *size, *where)
     print(tuner("compare", str(EXPERIMENT), "--export", str(RESULTS)))
     found = json.loads(tuner("compare", str(EXPERIMENT), "--json"))
     (RESULTS / "comparison.json").write_text(json.dumps(found, indent=1) + "\n")
