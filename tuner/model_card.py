@@ -33,8 +33,8 @@ From this folder, in Python, where Warmtune is installed:
     folder = Path("RUN_DIR/model")
     Served(folder, "{trainable}").predict(example(folder))
 
-From MLflow, the best model of the task (`MLFLOW_TRACKING_URI` says where the store is); this one is
-the version with the tag `warmtune.study` = `{study}`:
+From MLflow, the best model of the task (`MLFLOW_TRACKING_URI` says where the store is; the
+environment must be activated); this one is the version with the tag `warmtune.study` = `{study}`:
 
     mlflow models serve -m "models:/{name}@best" --env-manager local --port 5001"""
 

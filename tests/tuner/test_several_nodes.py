@@ -9,16 +9,13 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
 from meta.study import Study, TrialState
 from tests.sources import ROOT
 from tuner.journal import Journal
-
-if TYPE_CHECKING:
-    from ray.cluster_utils import Cluster
 
 TRIALS, STEPS = 8, 4
 YAML = f"""version: 1
@@ -64,11 +61,23 @@ def train(config, context):
         context.save(lambda folder: (folder / "step").write_text(str(step)))
         context.report(step, config["x"] + len(context.data.rows) / step)
 '''
+CLUSTER = """\
+import sys
+from ray.cluster_utils import Cluster
+
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+nodes = [cluster.head_node, cluster.add_node(num_cpus=1), cluster.add_node(num_cpus=1)]
+cluster.wait_for_nodes()
+print(cluster.address, *(node.node_id for node in nodes), flush=True)
+for line in sys.stdin:
+    cluster.remove_node(nodes.pop(), allow_graceful=False)
+    print(flush=True)
+cluster.shutdown()
+"""
 RUN = [sys.executable, "-m", "tuner", "run", "spread.yaml", "--allow-code", "--no-history"]
 LIMIT_SECONDS = 240
 
-# Not marked `ray`, so that it comes after those tests: one that followed it in its process failed.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 class Step(NamedTuple):
@@ -89,17 +98,39 @@ def traces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.fixture
-def cluster(traces: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator["Cluster"]:
-    """A head of one CPU on this machine, with the environment that ``traces`` sets."""
-    from ray.cluster_utils import Cluster
+class Cluster:
+    """Three nodes of one CPU each on this machine, in a process of their own.
 
+    In the process of the tests, its end would leave the session's cluster unusable.
+    """
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+        self.address, *self.nodes = self._answer()
+
+    def switch_off(self, traces: Path) -> None:
+        """Take the last node away as a loss of power does: its processes end without a word."""
+        (worker,) = {int(step.process) for step in steps(traces) if step.node == self.nodes[-1]}
+        assert self._process.stdin
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        self._answer()
+        with suppress(ProcessLookupError):  # it may have noticed
+            os.kill(worker, signal.SIGKILL)
+
+    def _answer(self) -> list[str]:
+        assert self._process.stdout
+        return self._process.stdout.readline().split()
+
+
+@pytest.fixture
+def cluster(traces: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+    """Its workers have the environment that ``traces`` sets."""
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")  # on loopback, for as long as the test runs
-    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
-    try:
-        yield nodes
-    finally:
-        nodes.shutdown()
+    with subprocess.Popen(
+        [sys.executable, "-c", CLUSTER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:  # its input ends with the block, and so does it
+        yield Cluster(process)
 
 
 def steps(traces: Path) -> list[Step]:
@@ -127,14 +158,6 @@ def wait_for_checkpoints(nodes: set[str], traces: Path, study: "subprocess.Popen
         time.sleep(0.05)
 
 
-def switch_off(cluster: "Cluster", node: Any, traces: Path) -> None:
-    """Take the node away as a loss of power does: all its processes end without a word."""
-    (worker,) = {int(step.process) for step in steps(traces) if step.node == node.node_id}
-    cluster.remove_node(node, allow_graceful=False)
-    with suppress(ProcessLookupError):  # it may have noticed
-        os.kill(worker, signal.SIGKILL)
-
-
 def result(folder: Path) -> Study:
     journal = Journal.open(folder / "run")
     journal.close()
@@ -142,13 +165,11 @@ def result(folder: Path) -> Study:
 
 
 def test_trials_spread_and_those_of_a_node_that_dies_go_on_elsewhere(
-    cluster: "Cluster", traces: Path, tmp_path: Path
+    cluster: Cluster, traces: Path, tmp_path: Path
 ) -> None:
-    nodes = [cluster.head_node, cluster.add_node(num_cpus=1), cluster.add_node(num_cpus=1)]
-    cluster.wait_for_nodes()
     study = start(tmp_path, cluster.address)
-    wait_for_checkpoints({node.node_id for node in nodes}, traces, study)
-    switch_off(cluster, nodes[-1], traces)
+    wait_for_checkpoints(set(cluster.nodes), traces, study)
+    cluster.switch_off(traces)
     (traces / "go").touch()
     assert study.wait(LIMIT_SECONDS) == 0
 
@@ -159,7 +180,7 @@ def test_trials_spread_and_those_of_a_node_that_dies_go_on_elsewhere(
     for step in steps(traces):
         done[step.x].append(step)
     (moved,) = [mine for mine in done.values() if len({step.node for step in mine}) > 1]
-    assert moved[0].node == nodes[-1].node_id
+    assert moved[0].node == cluster.nodes[-1]
     assert [step.number for step in moved] == [*range(1, STEPS + 1), STEPS], "not from a checkpoint"
     assert sum(map(len, done.values())) == TRIALS * STEPS + 1, "others were done again"
     unpacked = (traces / "unpacked").read_text().split()

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -33,9 +33,10 @@ def serving(uri: str, log: Path) -> Iterator[str]:
     """The address of the server that the documented command starts."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", f"models:/{NAME}@best"]
+    command = ["mlflow", "models", "serve", "-m", f"models:/{NAME}@best"]
     command += ["--env-manager", "local", "--port", str(port)]
-    environment = {**os.environ, "MLFLOW_TRACKING_URI": uri}
+    activated = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": activated, "MLFLOW_TRACKING_URI": uri}
     with log.open("w") as file:
         server = subprocess.Popen(
             command, env=environment, stdout=file, stderr=file, start_new_session=True
@@ -52,7 +53,8 @@ def serving(uri: str, log: Path) -> Iterator[str]:
                 time.sleep(0.3)
         yield address
     finally:
-        os.killpg(server.pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGTERM)
         server.wait(20)
 
 
