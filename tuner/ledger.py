@@ -4,14 +4,18 @@ A GPU is occupied while at least one training of the study holds a share of it: 
 one do not count twice, and one that fails, is stopped or has to be repeated counts like any other.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from tuner.bill import Bill, Part
 from tuner.events import Allotted, Ended, Event, Finished, Requeued, Used
 from tuner.usage import Usage
 
 Interval = tuple[float, float]
 FINAL = None
-"""In place of a trial's number: the training after the search."""
+"""In place of a trial's number: the trainings after the search."""
+SEARCH, FINAL_FITS = "search", "final fits"
 
 
 class Occupancy:
@@ -56,10 +60,27 @@ class Occupancy:
         return self._closed - merged + max(now - start, 0.0)
 
 
+@dataclass
+class Stretch:
+    """The part of a session in which the search, or the final fits, had the places to train in."""
+
+    session: Allotted
+    began: float
+    until: float
+    trainings: int = 0
+
+    def offered_seconds(self, on_gpus: bool, final: bool) -> float:
+        """Until the last sign of a training; no more places than there were final fits."""
+        places = self.session.gpus if on_gpus else self.session.concurrency
+        if final:
+            places = min(places, self.trainings)
+        return (self.until - self.began) * places
+
+
 class Ledger:
     """Folded from the events of a study, in a run and in a resume alike.
 
-    ``trials`` holds what each trial used over all its attempts (under None: the final fit),
+    ``trials`` holds what each trial used over all its attempts (under None: the final fits),
     ``requeued`` how often and why a trial had to be repeated with a larger share of a GPU,
     ``sessions`` what the trials were given, once for each time that the study was taken up.
     """
@@ -70,9 +91,8 @@ class Ledger:
         self.requeued: dict[int, list[Requeued]] = {}
         self.sessions: list[Allotted] = []
         self._gpus: dict[str, Occupancy] = {}
-        self._capacity = 0.0
-        self._began: float | None = None
-        self._searched_until = 0.0
+        self._offered = {SEARCH: 0.0, FINAL_FITS: 0.0}
+        self._stretch: Stretch | None = None
         self._latest = 0.0
         self._before = 0.0
         self._search_gpu_seconds: float | None = None
@@ -81,9 +101,9 @@ class Ledger:
         """Take in an event; ``elapsed_seconds`` is the study's running time at it."""
         match event:
             case Allotted():
-                self._close_session()
+                self._close_stretch()
                 self.sessions.append(event)
-                self._began = self._searched_until = elapsed_seconds
+                self._stretch = self._new_stretch(elapsed_seconds)
             case Used(trial, usage, predicted):
                 self._use(trial, usage, elapsed_seconds)
                 if predicted:
@@ -95,8 +115,9 @@ class Ledger:
                 self._release(trial, elapsed_seconds)
             case Finished(_, gpu_hours):
                 self._before = gpu_hours
-                self._close_session()
+                self._close_stretch()
                 self._search_gpu_seconds = self.gpu_seconds()
+                self._stretch = self._new_stretch(elapsed_seconds)
         self._latest = elapsed_seconds
 
     def gpu_seconds(self, now: float | None = None) -> float:
@@ -112,42 +133,37 @@ class Ledger:
         return self.gpu_seconds() / 3600
 
     @property
-    def total(self) -> Usage:
-        """What everything together used."""
-        return sum(self.trials.values(), Usage())
-
-    @property
-    def overhead(self) -> float | None:
-        """The share of the sessions in which a place for a trial, or a GPU, was not training.
-
-        From the start of a session to its last sign of a trial; None before there is any.
-        """
-        capacity = self._capacity + self._open_capacity()
-        if not capacity:
-            return None
-        seconds = sum(u.seconds for trial, u in self.trials.items() if trial is not FINAL)
-        searched = self._search_gpu_seconds
-        on_gpus = self.gpu_seconds() if searched is None else searched
-        busy = on_gpus if self._gpus else seconds
-        return min(max(1 - busy / capacity, 0.0), 1.0)
+    def bill(self) -> Bill:
+        """What was used, the search and the final fits apart."""
+        together, searched = 3600 * self.gpu_hours, self._search_gpu_seconds
+        on_gpus = together if searched is None or not self.sessions else searched
+        trials = [usage for trial, usage in self.trials.items() if trial is not FINAL]
+        fits = [usage for trial, usage in self.trials.items() if trial is FINAL]
+        return Bill(
+            self._part(SEARCH, trials, on_gpus), self._part(FINAL_FITS, fits, together - on_gpus)
+        )
 
     def to_json(self) -> dict[str, Any]:
-        """The totals, as ``--json`` and MLflow show them; None where nothing was measured."""
-        total, held = self.total, sum(u.seconds * u.cpu for u in self.trials.values())
-        peaks = [u.peak_gpu_bytes for u in self.trials.values() if u.peak_gpu_bytes is not None]
+        """The bill, as ``--json`` and MLflow show it; None where nothing was measured."""
+        bill = self.bill
         return {
-            "gpu_hours": self.gpu_hours,
-            "cpu_hours": total.cpu_seconds / 3600,
-            "cpu_percent": 100 * total.cpu_seconds / held if held else None,
-            "gpu_percent": total.gpu_percent,
-            "gpu_memory_percent": total.gpu_memory_percent,
-            "energy_joules": total.energy_joules,
-            "peak_gpu_bytes": max(peaks, default=None),
-            "peak_host_bytes": total.peak_host_bytes or None,
-            "overhead": self.overhead,
+            **bill.to_json(),
             "requeued": sum(map(len, self.requeued.values())),
-            "mps": total.mps,
+            "mps": bill.total.usage.mps,
         }
+
+    def _part(self, phase: str, usages: Sequence[Usage], gpu_seconds: float) -> Part:
+        usage = sum(usages, Usage())
+        held = sum(one.seconds * one.cpu for one in usages)
+        busy = gpu_seconds if self._gpus else usage.seconds
+        offered = self._offered[phase] + (self._open() if phase == self._phase else 0.0)
+        # Final fits may be more at once than trials were.
+        offered = max(offered, busy if phase == FINAL_FITS else 0.0)
+        return Part(usage, held, gpu_seconds, min(busy, offered), offered)
+
+    @property
+    def _phase(self) -> str:
+        return SEARCH if self._search_gpu_seconds is None else FINAL_FITS
 
     def _use(self, trial: int | None, usage: Usage, now: float) -> None:
         self.trials[trial] = self.trials.get(trial, Usage()) + usage
@@ -155,23 +171,26 @@ class Ledger:
             self._gpus.setdefault(gpu, Occupancy()).open(trial, max(now - usage.seconds, 0.0))
         if trial is FINAL:
             self._release(trial, now)
-        else:
-            self._searched_until = now
+        if self._stretch and (trial is FINAL) == (self._phase == FINAL_FITS):
+            self._stretch.until = now
+            self._stretch.trainings += 1
 
     def _release(self, trial: int | None, now: float) -> None:
         for gpu in self._gpus.values():
             gpu.close(trial, now)
 
-    def _close_session(self) -> None:
+    def _close_stretch(self) -> None:
         """What was open when a session ended counts until its last sign of life."""
         for gpu in self._gpus.values():
             gpu.close_all(self._latest)
-        self._capacity += self._open_capacity()
-        self._began = None
+        self._offered[self._phase] += self._open()
+        self._stretch = None
 
-    def _open_capacity(self) -> float:
-        if self._began is None:
+    def _new_stretch(self, now: float) -> Stretch | None:
+        return Stretch(self.sessions[-1], now, now) if self.sessions else None
+
+    def _open(self) -> float:
+        """What the stretch that is not closed yet has offered so far."""
+        if self._stretch is None:
             return 0.0
-        session = self.sessions[-1]
-        places = session.gpus if self._gpus else session.concurrency
-        return (self._searched_until - self._began) * places
+        return self._stretch.offered_seconds(bool(self._gpus), self._phase == FINAL_FITS)

@@ -118,13 +118,22 @@ class Report:
                 parts.append(f"{name} memory up to {peak / 1e9:.2g} GB")
         if used["energy_joules"]:
             parts.append(f"{used['energy_joules'] / 3.6e6:.2g} kWh")
-        if used["overhead"] is not None:
-            parts.append(f"{used['overhead']:.0%} of the time without training")
         if used["requeued"]:
             parts.append(f"{used['requeued']} repeated for lack of GPU memory")
         if used["mps"] is not None:
             parts.append("with MPS" if used["mps"] else "without MPS")
-        return [f"used                {', '.join(parts)}"]
+        return [f"used                {', '.join(parts)}", *self._shares()]
+
+    def _shares(self) -> list[str]:
+        """What the time of the places for trials, or of the GPUs, went to."""
+        used = self.usage
+        if used["overhead"] is None:
+            return []
+        fits = f", {used['final_fits']['share']:.0%} final fits" if self.tested else ""
+        return [
+            f"its time            {used['search']['share']:.0%} searching{fits},"
+            f" {used['overhead']:.0%} orchestration"
+        ]
 
     def _past(self) -> list[str]:
         """How far the past was trusted, and whether what it promised was met."""

@@ -6,6 +6,7 @@ import pytest
 
 from meta.study import TrialState
 from tests.tuner.studies import journal, trial
+from tuner.bill import Shares
 from tuner.events import Allotted, Ended, Event, Finished, Requeued, Started, Used
 from tuner.journal import Journal
 from tuner.ledger import Ledger
@@ -86,18 +87,70 @@ def test_after_a_kill_what_ran_counts_until_the_last_sign_of_life() -> None:
     assert ledger.gpu_hours == pytest.approx(2)
 
 
-def test_the_overhead_is_the_share_in_which_nothing_trained() -> None:
-    cpu = Allotted(1.0, 0.0, 2)
-    trials = [(h, Used(id, Usage(HOUR, cpu=1.0))) for id, h in enumerate((2, 2, 4))]
-    ledger = fold((0, cpu), *trials, (4, Finished("done")), (9, Used(None, Usage(HOUR))))
-    assert ledger.overhead == pytest.approx(1 - 3 / 8)
-    on_gpu = fold((0, GPU), (1, opens(0)), (4, Used(0, Usage(3 * HOUR))), (4, ends(0)))
-    assert on_gpu.overhead == pytest.approx(1 / 4)
+CPU = Allotted(1.0, 0.0, 2)
+
+
+def trained(trial: int | None, cpu_seconds: float = HOUR / 2) -> Used:
+    return Used(trial, Usage(HOUR, cpu=1.0, cpu_seconds=cpu_seconds, energy_joules=5.0))
+
+
+def test_the_time_of_the_places_is_split_into_search_final_fits_and_orchestration() -> None:
+    trials = [(h, trained(id)) for id, h in enumerate((2, 2, 4))]
+    searched = fold((0, CPU), *trials, (4, Finished("done")))
+    assert searched.bill.shares == Shares(3 / 8, 0.0, 5 / 8)
+    fits = [(5.5, trained(None)), (6, trained(None)), (7, trained(None))]
+    ledger = fold((0, CPU), *trials, (4, Finished("done")), *fits)
+    assert ledger.bill.shares == Shares(3 / 14, 3 / 14, pytest.approx(8 / 14))
+    found = ledger.to_json()
+    assert (found["search"]["cpu_hours"], found["final_fits"]["cpu_hours"]) == (1.5, 1.5)
+    assert (found["cpu_hours"], found["energy_joules"], found["cpu_percent"]) == (3.0, 30.0, 50.0)
+    assert found["overhead"] == pytest.approx(8 / 14)
+
+
+def test_a_place_that_no_final_fit_was_left_for_counts_nowhere() -> None:
+    ledger = fold((0, CPU), (2, trained(0)), (2, Finished("done")), (3, trained(None)))
+    assert ledger.bill.final_fits.offered_seconds == HOUR
+
+
+def test_more_final_fits_at_once_than_trials_leave_no_share_below_nothing() -> None:
+    one = Allotted(1.0, 0.0, 1)
+    fits = [(3, trained(None)), (3, trained(None))]
+    ledger = fold((0, one), (2, trained(0)), (2, Finished("done")), *fits)
+    assert ledger.bill.shares == Shares(1 / 4, 2 / 4, 1 / 4)
+
+
+def test_final_fits_of_later_sessions_are_added_and_the_pause_between_is_not() -> None:
+    ledger = fold(
+        *((0, CPU), (1, trained(0)), (1, trained(1)), (1, Finished("done"))),
+        *((2, trained(None)), (9, CPU), (10, trained(None))),
+    )
+    assert ledger.bill.search.offered_seconds == 2 * HOUR
+    assert ledger.bill.final_fits.offered_seconds == 2 * HOUR
+    assert ledger.bill.final_fits.usage.seconds == 2 * HOUR
+
+
+def test_on_gpus_the_final_fits_have_the_hours_that_the_search_has_not() -> None:
+    fits = Used(None, Usage(HOUR, gpu=0.5, gpus=("a",)))
+    ledger = fold(
+        *((0, GPU), (1, opens(0)), (4, Used(0, Usage(3 * HOUR))), (4, ends(0))),
+        *((4, Finished("done", 3.0)), (6, fits), (6, fits)),
+    )
+    bill = ledger.bill
+    assert (bill.search.gpu_seconds, bill.final_fits.gpu_seconds) == (3 * HOUR, HOUR)
+    assert bill.shares == Shares(3 / 6, 1 / 6, pytest.approx(2 / 6))
+    assert ledger.to_json()["final_fits"]["gpu_hours"] == pytest.approx(1)
+
+
+def test_bills_of_several_studies_add_up() -> None:
+    bill = fold((0, CPU), (2, trained(0)), (2, Finished("done")), (3, trained(None))).bill
+    assert (bill + bill).shares == bill.shares
+    assert (bill + bill).total.usage.cpu_seconds == 2 * HOUR
 
 
 def test_an_old_journal_has_the_hours_it_ended_with_and_no_overhead() -> None:
     ledger = fold((0, Started(0, {}, "", 0)), (1, ends(0)), (1, Finished("done", 0.75)))
-    assert (ledger.gpu_hours, ledger.overhead) == (0.75, None)
+    assert (ledger.gpu_hours, ledger.bill.shares) == (0.75, None)
+    assert (ledger.to_json()["gpu_hours"], ledger.to_json()["overhead"]) == (0.75, None)
 
 
 def test_the_ledger_survives_in_the_journal(tmp_path: Path) -> None:

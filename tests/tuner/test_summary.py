@@ -10,7 +10,9 @@ from meta.study import Study, TrialState
 from tests.tuner.studies import SPACE, study, trial
 from tuner import events
 from tuner.final_result import FinalResult
+from tuner.ledger import Ledger
 from tuner.summary import SYNTHETIC, Report
+from tuner.usage import Usage
 
 TRIALS = (
     trial(0, TrialState.COMPLETED, 0.5, 0.25),
@@ -50,6 +52,24 @@ def test_the_best_trial_is_shown_with_validation_and_test_value() -> None:
 
 def test_trials_are_counted_by_state() -> None:
     assert "3 trials in 12 s (2 completed, 1 stopped); all trials done" in report().text()
+
+
+def test_what_the_time_went_to_is_told_with_the_final_fits_apart() -> None:
+    ledger = Ledger()
+    for seconds, event in (
+        (0.0, events.Allotted(1.0, 0.0, 1)),
+        (6.0, events.Used(0, Usage(6.0, cpu=1.0, cpu_seconds=5.0))),
+        (6.0, events.Finished("all trials done")),
+        (9.0, events.Used(None, Usage(1.0, cpu=1.0, cpu_seconds=1.0))),
+        (9.0, FITS[0]),
+    ):
+        ledger.enter(event, seconds)
+    usage = ledger.to_json()
+    assert "its time            67% searching, 11% final fits, 22% orchestration" in (
+        report(usage=usage).text()
+    )
+    assert "final fits" not in report(usage=usage, tested=None).text()
+    assert report(usage=usage).to_json()["usage"]["final_fits"]["training_seconds"] == 1.0
 
 
 def test_the_next_commands_are_named() -> None:

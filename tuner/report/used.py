@@ -1,22 +1,24 @@
 """What a study occupied and used of its machines, by the ledger of its journal."""
 
+from tuner.bill import Shares
+from tuner.ledger import Ledger
 from tuner.report.axes import number
 from tuner.report.material import Run
 from tuner.report.section import Section, Table
 
 GIB = 2**30
 MOST_TRIALS = 200
-TOTALS = {
+AMOUNTS = {
+    "training_seconds": "seconds of training",
     "gpu_hours": "GPU-hours occupied",
     "cpu_hours": "CPU-hours",
     "cpu_percent": "use of the CPUs held, %",
     "gpu_percent": "use of the GPU (SM), %",
     "gpu_memory_percent": "use of the GPU's memory bandwidth, %",
     "energy_joules": "energy of the GPU, J",
-    "overhead": "share of the places that was not training",
-    "requeued": "trials repeated with more of a GPU",
-    "mps": "NVIDIA MPS",
 }
+PEAKS = {"peak_gpu_bytes": "GPU memory", "peak_host_bytes": "memory"}
+OF_ALL = {"requeued": "trials repeated with more of a GPU", "mps": "NVIDIA MPS"}
 
 
 def used(run: Run) -> Section:
@@ -24,26 +26,44 @@ def used(run: Run) -> Section:
     title, ledger = "What it used", run.ledger
     if not ledger.sessions and not ledger.trials:
         return Section("used", title, missing=["The journal holds no record of resources."])
-    tables = [Table("Totals", ("what", "amount"), _totals(run)), _sessions(run)]
+    tables = [_totals(ledger), _sessions(run)]
     if memory := _memory(run):
         head = ("trial", "GPU share", "peak GPU memory, GiB", "expected, GiB", "peak memory, GiB")
         tables.append(Table("Memory of the trials", head, memory, folded=True))
     if ledger.requeued:
         rows = [(n, item.gpu, item.reason) for n, them in ledger.requeued.items() for item in them]
         tables.append(Table("Repeated with more of a GPU", ("trial", "share", "why"), rows))
-    return Section("used", title, tables=tables)
+    return Section("used", title, _notes(ledger.bill.shares), tables=tables)
 
 
-def _totals(run: Run) -> list[tuple[str, object]]:
-    """What was measured; sizes in GiB."""
-    found = run.ledger.to_json()
-    rows: list[tuple[str, object]] = [
-        (name, found[key]) for key, name in TOTALS.items() if found.get(key) is not None
+def _notes(shares: Shares | None) -> list[str]:
+    if shares is None:
+        return []
+    return [
+        f"Of the time that there were places to train in, {shares.search:.0%} went to the search,"
+        f" {shares.final_fits:.0%} to the final fits and {shares.orchestration:.0%} to"
+        " orchestration: starting processes, proposing, waiting. Where trials used GPUs, those are"
+        " the places."
     ]
-    for key, name in (("peak_gpu_bytes", "GPU memory"), ("peak_host_bytes", "memory")):
-        if found.get(key):
-            rows.append((f"most {name} of one training, GiB", _gib(found[key])))
-    return rows
+
+
+def _totals(ledger: Ledger) -> Table:
+    """What was measured, of the search, the final fits and both; sizes in GiB."""
+    found = ledger.to_json()
+    parts = (found["search"], found["final_fits"], found)
+    rows: list[tuple[object, ...]] = [
+        (name, *(part[key] for part in parts))
+        for key, name in AMOUNTS.items()
+        if found[key] is not None
+    ]
+    for key, name in PEAKS.items():
+        if found[key]:
+            sizes = (_gib(part[key]) for part in parts)
+            rows.append((f"most {name} of one training, GiB", *sizes))
+    for key, name in OF_ALL.items():
+        if found[key] is not None:
+            rows.append((name, None, None, found[key]))
+    return Table("Totals", ("what", "search", "final fits", "together"), rows)
 
 
 def _sessions(run: Run) -> Table:

@@ -8,10 +8,12 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from meta.space import Config
 from meta.study import Study, Trial, TrialState
+from tuner.bill import Bill
 from tuner.events import Finished
 from tuner.final_result import FinalResult
 from tuner.home import redact
@@ -155,9 +157,19 @@ def trial_usage(usage: Usage, total: Usage, time: float, step: int) -> list[Poin
     return _system_points(values, time, step)
 
 
-def study_usage(total: Usage, time: float, step: int) -> list[Point]:
-    """What all trainings of a study used so far."""
-    return _system_points({**_percentages(total), **_totals(total)}, time, step)
+def study_usage(bill: Bill, time: float, step: int) -> list[Point]:
+    """What all trainings of a study used so far, the final fits also apart, and shares of time."""
+    total, fits, shares = bill.total, bill.final_fits, bill.shares
+    values: dict[str, float | None] = {
+        **_percentages(total.usage),
+        **_totals(total.usage),
+        "gpu_hours": total.gpu_seconds / 3600 or None,
+        "final_fits_cpu_seconds": fits.usage.cpu_seconds or None,
+        "final_fits_gpu_hours": fits.gpu_seconds / 3600 or None,
+    }
+    if shares:
+        values |= {f"{part}_share": share for part, share in asdict(shares).items()}
+    return _system_points(values, time, step)
 
 
 def _percentages(usage: Usage) -> dict[str, float | None]:

@@ -7,8 +7,8 @@ from meta.study import Study, Trial, TrialState
 from tuner.events import Ended, FinalFit, Finished, Measured, Started, Used, fold
 from tuner.final_result import FinalResult
 from tuner.journal import Entry, connect_readonly, read_entries, read_header
+from tuner.ledger import Ledger
 from tuner.tracking.records import Point, final_points, study_usage, trial_usage
-from tuner.usage import Usage
 
 
 @dataclass
@@ -24,9 +24,9 @@ class Timeline:
     """What the journal says so far.
 
     ``changed`` are the trials with news since somebody took them out of it; ``curve`` is the best
-    value after each trial that improved on it, ``usage`` what each trial used, ``total`` all of
-    them so far, ``test`` what was measured on the test data; ``started`` and ``latest`` are the
-    times of the first and the last event.
+    value after each trial that improved on it, ``usage`` what each trial used, ``test`` what was
+    measured on the test data; ``started`` and ``latest`` are the times of the first and the last
+    event.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -38,9 +38,7 @@ class Timeline:
         self.curve: list[Point] = []
         self.test: list[Point] = []
         self.usage: dict[int, list[Point]] = {}
-        self.total: list[Point] = []
-        self._totals: dict[int, Usage] = {}
-        self._study_total = Usage()
+        self._ledger = Ledger()
         self.finished: Finished | None = None
         self.fits: list[FinalFit] = []
         self.started = self.latest = 0.0
@@ -63,6 +61,13 @@ class Timeline:
         seeds: int = self.header.get("config", {}).get("final", {}).get("seeds", 1)
         return len(self.fits) >= seeds
 
+    @property
+    def total(self) -> list[Point]:
+        """What all trainings used so far; nothing where it was not measured."""
+        if not self._ledger.trials:
+            return []
+        return study_usage(self._ledger.bill, self.latest, self._sequence)
+
     def read_on(self) -> None:
         """Take in what was appended since the last time."""
         for entry in list(read_entries(self._connection, self._sequence)):
@@ -74,6 +79,7 @@ class Timeline:
 
     def _take(self, entry: Entry) -> None:
         fold(self.trials, entry.event)
+        self._ledger.enter(entry.event, entry.elapsed_seconds)
         now = self.latest = entry.unix_time
         self.started = self.started or now
         self._sequence = entry.sequence
@@ -101,12 +107,8 @@ class Timeline:
             self.changed.add(entry.event.trial)
 
     def _extend_usage(self, used: Used, now: float, step: int) -> None:
-        """Of the trial, and of the study, to which the final fits belong, too."""
-        self._study_total += used.usage
-        self.total = study_usage(self._study_total, now, step)
         if used.trial is not None:
-            self._totals[used.trial] = self._totals.get(used.trial, Usage()) + used.usage
-            points = trial_usage(used.usage, self._totals[used.trial], now, step)
+            points = trial_usage(used.usage, self._ledger.trials[used.trial], now, step)
             self.usage.setdefault(used.trial, []).extend(points)
 
     def _extend_trust(self, trial: Trial, now: float) -> None:

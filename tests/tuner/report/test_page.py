@@ -21,6 +21,7 @@ from tuner.summary import SYNTHETIC
 from tuner.usage import Usage
 
 MAX_BYTES = 1_500_000
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -216,6 +217,20 @@ def test_resources_are_shown_where_the_journal_has_them() -> None:
     assert "1 2 1 0.5 1 H200 140" in text
     assert "0 0.5 3 4 1" in text
     assert "out of memory" in text
+
+
+def test_what_the_final_fits_used_stands_beside_the_search() -> None:
+    fits = Used(None, Usage(3.0, 1, 1, 1.5, 2**31))
+    events = (Used(3, Usage(2.0, 3, 1, 1.0, 2**30)), Finished("all trials done"), fits)
+    text = Page(study_page([run(*TRIALS, ends=(Allotted(1, 0.0, 1), *events))])).text
+    assert "seconds of training 2 3 5" in text
+    assert "most memory of one training, GiB 1 2 2" in text
+    assert re.search(r"\d+% went to the search, \d+% to the final fits and \d+% to orch", text)
+
+
+def test_a_journal_of_before_resources_were_recorded_still_has_a_page() -> None:
+    text = Page(study_page([read_run(ROOT / "tests" / "formats" / "past-by-studies")])).text
+    assert "The journal holds no record of resources." in text
 
 
 def test_without_a_record_of_resources_the_page_says_so(page: Page) -> None:

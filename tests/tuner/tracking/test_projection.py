@@ -9,7 +9,7 @@ import pytest
 
 from meta.study import Measurement, TrialState
 from tests.tuner.tracking.journals import ending, eventful, trial_events, write_journal
-from tuner.events import Ended, FinalFit, Finished, Measured, Started, Used
+from tuner.events import Allotted, Ended, FinalFit, Finished, Measured, Started, Used
 from tuner.journal import Journal
 from tuner.tracking import projection as projection_module
 from tuner.tracking.projection import Projection
@@ -75,7 +75,9 @@ def test_what_was_used_is_shown_with_its_trial_and_summed_with_its_study(
         Used(None, Usage(1.0, 1, 2.0, 1.5, 7 * 10**8)),
     ]
     started, *others = trial_events(0, 0.9)
-    journal = write_journal(tmp_path / "run", [started, *used[:2], *others, used[2]])
+    given = Allotted(2.0, "auto", 2, gpus=1.0)
+    end = Finished("1 trial done")
+    journal = write_journal(tmp_path / "run", [given, started, *used[:2], *others, end, used[2]])
     project(journal.path.parent, uri)
     runs = runs_by_name(client)
     trial, whole = (runs[name].data.metrics for name in ("trial 0", "warm 3: wine-trees"))
@@ -86,6 +88,10 @@ def test_what_was_used_is_shown_with_its_trial_and_summed_with_its_study(
     assert (trial["system/gpu_0_share"], trial["system/gpu_0_mps"]) == (0.5, 1.0)
     assert whole["system/cpu_seconds"] == 5.5
     assert whole["system/system_memory_usage_megabytes"] == 700.0
+    assert whole["system/final_fits_cpu_seconds"] == 1.5
+    assert whole["system/gpu_hours"] > 0
+    shares = [whole[f"system/{of}_share"] for of in ("search", "final_fits", "orchestration")]
+    assert sum(shares) == pytest.approx(1)
 
 
 @pytest.fixture
