@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from tuner.bill import Bill
 from tuner.comparison.measures import cost_axis
 from tuner.comparison.records import Cost, Curve
 from tuner.comparison.runs import GPU_HOURS, Run
@@ -71,14 +72,13 @@ def _gpu_share(runs: Sequence[Run]) -> float:
 def costs(groups: Groups) -> Iterator[Cost]:
     """What each arm used on each task."""
     for (task, arm), runs in groups.items():
-        training = sum(run.training_seconds for run in runs)
-        running = sum(run.running_seconds for run in runs)
         yield Cost(
             task,
             arm,
             len(runs),
-            sum(len(run.points) for run in runs),
-            training,
-            running,
-            sum(run.finished.gpu_hours for run in runs),
+            trials=sum(len(run.points) for run in runs),
+            training_seconds=sum(run.training_seconds for run in runs),
+            running_seconds=sum(run.running_seconds for run in runs),
+            final_seconds=sum(run.tested.seconds for run in runs if run.tested),
+            usage=sum((run.bill for run in runs), Bill()).to_json(),
         )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuner.comparison.records import Comparison, Curve
-from tuner.comparison.tables import COSTS, HEADING, contrast_rows, cost_rows
+from tuner.comparison.tables import HEADING, contrast_rows, cost_table
 from tuner.errors import EnvironmentFault
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def _tables(comparison: Comparison, folder: Path) -> list[Path]:
         )
         for contrast in comparison.contrasts
     }
-    tables["costs"] = COSTS, cost_rows(comparison)
+    tables["costs"] = cost_table(comparison)
     for name, (heading, rows) in tables.items():
         with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([heading, *rows])

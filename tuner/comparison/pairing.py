@@ -82,7 +82,7 @@ def _facts(run: Run) -> dict[str, Any]:
     return {
         "data": run.study.fingerprint,
         **config,
-        "tested": run.tested is not None,
+        "seeds that were tested": len(run.tested.fits) if run.tested else 0,
         "versions": run.header.get("versions", {}),
     }
 

@@ -122,7 +122,11 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What an arm used on a task, summed over its seeds; trials that run at once train at once."""
+    """What an arm used on a task, summed over its seeds; trials that run at once train at once.
+
+    ``training_seconds`` and ``running_seconds`` are those of the search, ``final_seconds`` the
+    training of the final fits. ``usage`` is the bill of both, as ``--json`` of a run shows it.
+    """
 
     task: str
     arm: str
@@ -130,7 +134,8 @@ class Cost:
     trials: int
     training_seconds: float
     running_seconds: float
-    gpu_hours: float
+    final_seconds: float
+    usage: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

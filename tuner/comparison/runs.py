@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from meta.study import Study, Trial, TrialState
+from tuner.bill import Bill
 from tuner.errors import RunDirectoryError
 from tuner.events import Ended, FinalFit, Finished, fold
+from tuner.final_result import FinalResult
 from tuner.journal import read_journal
+from tuner.ledger import Ledger
 
 GPU_HOURS = "GPU-hours"
 TRAINING_SECONDS = "training seconds"
@@ -24,15 +27,19 @@ class Point:
 
 @dataclass(frozen=True)
 class Run:
-    """One finished study; ``points`` follow the order in which its trials ended."""
+    """One finished study; ``points`` follow the order in which its trials ended.
+
+    ``running_seconds`` is how long the search took, ``bill`` what all of the study used.
+    """
 
     directory: Path
     study: Study
     header: dict[str, Any]
     points: tuple[Point, ...]
     finished: Finished
-    tested: FinalFit | None
+    tested: FinalResult | None
     running_seconds: float
+    bill: Bill
 
     @property
     def best(self) -> float | None:
@@ -67,23 +74,25 @@ def read_run(directory: Path) -> Run:
     trials: dict[int, Trial] = {}
     points: list[Point] = []
     finished: Finished | None = None
-    tested: FinalFit | None = None
-    running = 0.0
+    fits: list[FinalFit] = []
+    running, ledger = 0.0, Ledger()
     for entry in entries:
         fold(trials, entry.event)
+        ledger.enter(entry.event, entry.elapsed_seconds)
         if isinstance(entry.event, Ended):
             points.append(_next(points, trials[entry.event.trial], study))
         elif isinstance(entry.event, Finished):
             finished, running = entry.event, entry.elapsed_seconds
         elif isinstance(entry.event, FinalFit):
-            tested = entry.event
+            fits.append(entry.event)
     if finished is None:
         raise RunDirectoryError(
             f"{directory}: not finished ({len(points)} trials have ended). Go on with `tuner resume"
             f" {directory}`."
         )
     whole = study.with_trials(tuple(trials[id] for id in sorted(trials)))
-    return Run(directory, whole, header, tuple(points), finished, tested, running)
+    tested = FinalResult(tuple(fits)) if fits else None
+    return Run(directory, whole, header, tuple(points), finished, tested, running, ledger.bill)
 
 
 def _next(points: list[Point], trial: Trial, study: Study) -> Point:

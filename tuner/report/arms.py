@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from tuner.comparison.records import Comparison, Contrast, Cost, Curve, Effect, Result
+from tuner.comparison.records import Comparison, Contrast, Curve, Effect, Result
+from tuner.comparison.tables import cost_table
 from tuner.report.axes import Axis, axis, number
 from tuner.report.curves import arm_class
 from tuner.report.page import page
@@ -160,18 +161,15 @@ def _figure(arms: Sequence[str], curves: Sequence[Curve]) -> Figure:
 
 
 def _costs(comparison: Comparison) -> Section:
-    head = ("task", "arm", "studies", "trials", "training, s", "running, s", "GPU-hours")
-    rows = [_cost(cost) for cost in comparison.costs]
-    notes = ["Sums over the seeds; trials that run at once train at once."]
-    tables = [Table("Costs", head, rows)]
+    head, rows = cost_table(comparison)
+    notes = [
+        "Sums over the seeds; trials that run at once train at once. Running and training are those"
+        " of the search. The last columns share out the time that there were places to train in:"
+        " the GPUs, or the places for trials."
+    ]
+    tables = [Table("Costs", head, rows)] if rows else []
     missing = [] if rows else ["No cost is known."]
     return Section("costs", "What each arm used", notes, tables=tables, missing=missing)
-
-
-def _cost(cost: Cost) -> tuple[object, ...]:
-    training, running = round(cost.training_seconds, 1), round(cost.running_seconds, 1)
-    counts = (cost.task, cost.arm, cost.studies, cost.trials)
-    return (*counts, training, running, cost.gpu_hours)
 
 
 def _limits(comparison: Comparison) -> Section:

@@ -10,8 +10,9 @@ from tests.tuner.studies import METRIC
 from tuner.comparison.compare import compare
 from tuner.comparison.records import Comparison, Contrast, Result
 from tuner.comparison.runs import Run
-from tuner.comparison.tables import text
+from tuner.comparison.tables import cost_table, text
 from tuner.errors import UsageError
+from tuner.usage import Usage
 
 OTHER = Task("other", "curve")
 NOISE = (0.00, 0.02, -0.01, 0.01, 0.03)
@@ -114,7 +115,9 @@ def test_tasks_that_maximise_and_tasks_that_minimise_are_compared_by_what_is_mis
         ({"metric": METRIC, "changes": {"budget": {"trials": 9}}}, "budget.trials differs"),
         ({"changes": {"space": {}}}, "space"),
         ({"changes": {"sampler": "tpe"}}, "sampler differs (meta-gp in "),
-        ({"test": 1.0}, "tested differs"),
+        ({"changes": {"split": "official"}}, "split differs (random in "),
+        ({"ray": "2.61"}, "versions.ray differs (2.60 in "),
+        ({"test": 1.0}, "seeds that were tested differs (0 in "),
     ],
 )
 def test_studies_that_differ_in_more_than_the_arm_are_refused_with_the_difference(
@@ -125,6 +128,45 @@ def test_studies_that_differ_in_more_than_the_arm_are_refused_with_the_differenc
     with pytest.raises(UsageError, match="cannot pair cold and warm of toy-curve, seed 3") as error:
         compare([cold, warm])
     assert told in str(error.value)
+
+
+@pytest.mark.parametrize("other", [{"seed": 4}, {"task": OTHER}])
+def test_studies_of_another_task_or_seed_are_no_pair(
+    tmp_path: Path, other: dict[str, object]
+) -> None:
+    cold = finished(tmp_path, "cold", 3, (1.0,))
+    warm = finished(tmp_path, "warm", values=(1.0,), **{"seed": 3, **other})  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="nothing to compare: toy-curve, seed 3: cold; "):
+        compare([cold, warm])
+
+
+def test_the_test_value_of_a_study_is_the_mean_over_its_seeds(tmp_path: Path) -> None:
+    cold = finished(tmp_path, "cold", 0, (1.0,), test=(1.0, 1.2, 1.7))
+    warm = finished(tmp_path, "warm", 0, (1.0,), test=(0.9, 1.0, 1.1))
+    comparison = compare([cold, warm])
+    for key, (before, after) in {"test": (1.3, 1.0), "test_mae": (2.6, 2.0)}.items():
+        (pair,) = result(comparison, key).pairs
+        assert (pair.baseline, pair.candidate) == pytest.approx((before, after)), key
+
+
+def test_what_the_arms_used_is_added_over_seeds_with_the_final_fits_apart(tmp_path: Path) -> None:
+    usage = [
+        (0, Usage(3.0, cpu=1.0, cpu_seconds=1.5, peak_host_bytes=2 * 10**9)),
+        (None, Usage(4.0, cpu=1.0, cpu_seconds=2.0)),
+    ]
+    runs = [
+        finished(tmp_path, arm, seed, (2.0, 1.0), test=(1.0, 1.0), usage=usage)
+        for arm in ("cold", "warm")
+        for seed in (0, 1)
+    ]
+    comparison = compare(runs)
+    cost = comparison.costs[0]
+    assert (cost.studies, cost.training_seconds, cost.final_seconds) == (2, 4.0, 8.0)
+    assert cost.usage["cpu_hours"] == pytest.approx(7 / 3600)
+    assert cost.usage["final_fits"]["training_seconds"] == 8.0
+    heading, (row, _) = cost_table(comparison)
+    assert "GPU %" not in heading, "nobody measured it"
+    assert dict(zip(heading, row, strict=True))["memory GB"] == 2.0
 
 
 def test_one_arm_alone_is_nothing_to_compare(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from tuner.bill import Bill, Part
 from tuner.comparison.records import (
     ALL_TASKS,
     Comparison,
@@ -13,6 +14,7 @@ from tuner.comparison.records import (
     Pair,
     Result,
 )
+from tuner.usage import Usage
 
 VALUE = Measure("value", "best value", "difference", "low")
 TRIALS = Measure("trials", "trials to the other's value", "ratio", "low")
@@ -58,6 +60,10 @@ def comparison(text: str = "wine", tasks: int = 2) -> Comparison:
               (58.0, 54.0, 49.0 - place), (62.0, 56.0, 51.0))
         for name in names for place, arm in enumerate(arms) for axis in ("trials", "GPU-hours")
     )  # fmt: skip
-    costs = tuple(Cost(name, arm, 5, 150, 300.0, 400.0, 0.5) for name in names for arm in arms)
+    usage = Part(Usage(300.0, cpu_seconds=360.0), 300.0, 1800.0, 300.0, 400.0)
+    bill = Bill(usage, Part(Usage(40.0, cpu_seconds=36.0), 40.0, 0.0, 40.0, 100.0)).to_json()
+    costs = tuple(
+        Cost(name, arm, 5, 150, 300.0, 400.0, 40.0, bill) for name in names for arm in arms
+    )
     contrasts = (Contrast(arms[0], arms[1], results),)
     return Comparison(names, arms, contrasts, curves, costs, (text,), (text, "runs/b"))

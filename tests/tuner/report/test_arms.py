@@ -69,7 +69,8 @@ def test_each_task_and_axis_has_its_curves(page: Page) -> None:
 
 def test_limits_costs_and_the_command_are_told(page: Page) -> None:
     assert "tuner compare wine runs/b" in page.text
-    assert "wine0 cold 5 150 300 400 0.5" in page.text
+    assert "wine0 cold 5 150 400 300 40 0.5" in page.text
+    assert "60 8 32" in page.text, "searching, final fits, orchestration"
 
 
 def test_a_comparison_of_nothing_says_so() -> None:
