@@ -17,10 +17,17 @@ def verdict(measure: Measure, effect: Effect) -> str:
             " variation to test."
         )
     span = f"{number(effect.low, effect.unit)} to {number(effect.high, effect.unit)}"
-    excluded = not effect.low <= measure.neutral <= effect.high
-    if p < ALPHA and excluded:
+    if is_shown(measure, effect):
         return _shown(measure, effect, p, span)
     return _not_shown(measure, effect, p, span)
+
+
+def is_shown(measure: Measure, effect: Effect) -> bool:
+    """Whether the (corrected) t-test finds it and the interval leaves out no effect."""
+    p = effect.t_p if effect.holm_p is None else effect.holm_p
+    if p is None or effect.low is None or effect.high is None:
+        return False
+    return p < ALPHA and not effect.low <= measure.neutral <= effect.high
 
 
 def _shown(measure: Measure, effect: Effect, p: float, span: str) -> str:

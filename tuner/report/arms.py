@@ -1,13 +1,15 @@
 """The page of a comparison: verdicts, effects with their intervals and tests, curves, costs."""
 
 from collections.abc import Sequence
+from statistics import fmean
 
-from tuner.comparison.records import Comparison, Contrast, Curve, Effect, Result
+from tuner.comparison.records import Comparison, Contrast, Curve, Effect, Measure, Result
 from tuner.comparison.tables import cost_table
-from tuner.report.axes import Axis, axis, number
+from tuner.comparison.verdict import is_shown
+from tuner.report.axes import axis, number
 from tuner.report.curves import arm_class
 from tuner.report.page import page
-from tuner.report.plot import Frame, Interval, forest, steps
+from tuner.report.plot import Frame, Interval, forest, robust_span, steps
 from tuner.report.section import Figure, Section, Table
 
 KEYS = (
@@ -45,6 +47,8 @@ def _contrast(place: int, contrast: Contrast) -> Section:
         tables.append(Table(result.measure.title, EFFECT_HEAD, [_cells(e) for e in effects]))
     tables += [_pairs(result) for result in contrast.results]
     notes = [f"{item.measure.title}: {item.headline.verdict}" for item in contrast.results]
+    if len(notes) > 1:
+        notes[1:1] = ["The measures below describe; they are not corrected for how many they are."]
     if any(e.generalises for item in contrast.results for e in [item.headline]):
         notes.append("Over all tasks, the tasks count as drawn from more tasks like these.")
     missing = [] if contrast.results else ["There is nothing that both arms measured."]
@@ -56,21 +60,31 @@ def _cells(effect: Effect) -> tuple[object, ...]:
         effect.scope,
         effect.pairs,
         effect.better,
-        effect.baseline,
-        effect.candidate,
-        f"{effect.effect:.4g} {effect.unit}",
+        _rounded(effect.baseline),
+        _rounded(effect.candidate),
+        f"{_short(effect.effect)} {effect.unit}",
         _interval(effect),
         *(_p(p) for p in (effect.t_p, effect.wilcoxon_p, effect.holm_p)),
-        effect.cohens_d,
-        effect.rank_biserial,
-        effect.detectable,
+        _rounded(effect.cohens_d, 2),
+        _rounded(effect.rank_biserial, 2),
+        _rounded(effect.detectable, 3),
     )
 
 
 def _interval(effect: Effect) -> str | None:
     if effect.low is None or effect.high is None:
         return None
-    return f"{effect.low:.4g} to {effect.high:.4g}"
+    return f"{_short(effect.low)} to {_short(effect.high)}"
+
+
+def _short(value: float) -> str:
+    """Three digits; an interval of a few pairs has no more to say."""
+    return number(float(f"{value:.3g}"))
+
+
+def _rounded(value: float | None, digits: int = 4) -> float | None:
+    """So many digits, and no minus before a zero."""
+    return None if value is None else float(f"{value:.{digits}g}") + 0.0
 
 
 def _p(value: float | None) -> str | None:
@@ -89,35 +103,31 @@ def _forest(result: Result, effects: Sequence[Effect]) -> Figure:
     """Each effect with its interval; differences in percent, so that tasks share one axis."""
     measure = result.measure
     rows = [_row(result, effect) for effect in effects]
-    ends = [v for row in rows for v in (row.value, row.low, row.high) if v is not None]
-    ends.append(measure.neutral)
-    if measure.scale == "ratio":
-        name, scale = "ratio", Axis("ratio", min(ends) / 1.1, max(ends) * 1.1, min(ends) > 0)
-    else:
-        name = "difference, % of the baseline"
-        scale = axis(name, ends)
+    name = "ratio" if measure.scale == "ratio" else "difference in % of the baseline's value"
     told = "; ".join(row.name for row in rows)
     label = f"Intervals of {measure.title} ({name}), {measure.better} is better: {told}."
     caption = f"{measure.title} ({name}; {measure.better} is better)"
+    scale = robust_span(name, rows, measure.neutral)
     return Figure(caption, forest(rows, scale, measure.neutral, label), KEYS, "rows")
 
 
 def _row(result: Result, effect: Effect) -> Interval:
     factor = 1.0
     if result.measure.scale == "difference" and effect.unit != "%":
-        factor = 100 / abs(effect.baseline) if effect.baseline else 1.0
+        units = [abs(pair.unit) for pair in result.pairs if pair.task == effect.scope]
+        factor = 100 / fmean(units) if any(units) else 1.0
     low, high = (None if end is None else factor * end for end in (effect.low, effect.high))
     value = factor * effect.effect
-    span = "" if low is None or high is None else f", {number(low)} to {number(high)}"
-    name = f"{effect.scope}: {number(value)}{span}"
-    return Interval(name, value, low, high, _side(result, low, high))
+    span = "" if low is None or high is None else f", {_short(low)} to {_short(high)}"
+    name = f"{effect.scope}: {_short(value)}{span}"
+    return Interval(name, value, low, high, _side(result.measure, effect))
 
 
-def _side(result: Result, low: float | None, high: float | None) -> str:
-    neutral, wants_low = result.measure.neutral, result.measure.better == "low"
-    if low is None or high is None or low <= neutral <= high:
+def _side(measure: Measure, effect: Effect) -> str:
+    """The colour says what the verdict says."""
+    if not is_shown(measure, effect):
         return "neutral"
-    return "better" if (high < neutral) == wants_low else "worse"
+    return "better" if (effect.effect < measure.neutral) == (measure.better == "low") else "worse"
 
 
 def _curves(comparison: Comparison) -> Section:

@@ -6,12 +6,14 @@ pixels. Lines lie in an inner SVG that is stretched. Axis labels stand outside t
 the padding that the style sheet gives to its box. Colours are classes of the style sheet.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from markupsafe import Markup
 
-from tuner.report.axes import Axis, number
+from tuner.report.axes import OUTLYING, Axis, axis, number
 from tuner.report.markup import cut, element, joined
 
 HEIGHT = 240
@@ -127,25 +129,50 @@ class Interval:
     kind: str
 
 
+def robust_span(name: str, rows: Sequence[Interval], neutral: float) -> Axis:
+    """An axis for ``forest`` on which one very wide interval does not hide the others.
+
+    It ends at most ``OUTLYING`` times the median distance from ``neutral`` beyond it, but holds
+    every value; around a ``neutral`` of 1, which is that of ratios, it is on a log scale.
+    """
+    log = neutral == 1.0 and all(row.value > 0 for row in rows)
+    turn, back = (math.log, math.exp) if log else (float, float)
+    ends = [turn(end) for row in rows for end in (row.low, row.high) if end is not None]
+    values = [turn(row.value) for row in rows]
+    middle = turn(neutral)
+    reach = OUTLYING * median(abs(at - middle) for at in (*ends, *values))
+    kept = [min(max(end, middle - reach), middle + reach) for end in ends]
+    found = axis(name, [*kept, *values, middle])
+    return Axis(name, back(found.low), back(found.high), log)
+
+
 def forest(rows: Sequence[Interval], scale: Axis, neutral: float, label: str) -> Markup:
-    """Rows of intervals around a line at ``neutral``, where nothing differs."""
+    """Rows of intervals around a line at ``neutral``, where nothing differs.
+
+    An arrow stands where an interval goes on beyond the axis.
+    """
     height = BAR_ROW * len(rows)
     at = percent(scale.place(neutral))
-    parts = [element("line", x1=at, x2=at, y1=0, y2=height, class_="axis")]
+    parts = []
     for place, row in enumerate(rows):
         top = BAR_ROW * place
-        parts.append(element("text", row.name, x=0, y=top + 12, class_="halo"))
-        parts += _whisker(row, scale, top + 26)
+        parts.append(element("text", row.name, x=0, y=top + 12))
+        parts.append(element("line", x1=at, x2=at, y1=top + 18, y2=top + 36, class_="axis"))
+        parts += _whisker(row, scale, top + 27)
     for value in scale.ticks():
         x = percent(scale.place(value))
-        parts.append(element("text", number(value), x=x, y=height + 14, class_="middle"))
-    return figure(height + 20, label, *parts)
+        parts.append(element("text", number(value), x=x, y=height + 10, class_="middle"))
+    return figure(height + 16, label, *parts)
 
 
 def _whisker(row: Interval, scale: Axis, y: int) -> Iterator[Markup]:
     if row.low is not None and row.high is not None:
         left, right = percent(scale.place(row.low)), percent(scale.place(row.high))
         yield element("line", x1=left, x2=right, y1=y, y2=y, class_=f"line {row.kind}")
+        if row.low < scale.low:
+            yield element("use", href="#mark-left", x=left, y=y, class_=row.kind)
+        if row.high > scale.high:
+            yield element("use", href="#mark-right", x=right, y=y, class_=row.kind)
     x = percent(scale.place(row.value))
     yield element("use", *_tooltip(row.name), href="#mark-circle", x=x, y=y, class_=row.kind)
 

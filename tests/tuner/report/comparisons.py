@@ -45,7 +45,7 @@ def effect(scope: str, unit: str, text: str, value: float, low: float, high: flo
 def comparison(text: str = "wine", tasks: int = 2) -> Comparison:
     """``text`` stands wherever a name can."""
     names = tuple(f"{text}{n}" for n in range(tasks))
-    pairs = tuple(Pair(name, seed, 50.0, 48.0 + seed) for name in names for seed in range(5))
+    pairs = tuple(Pair(name, seed, 50.0, 48.0 + seed, 50.0) for name in names for seed in range(5))
     first = tuple(effect(name, "rmse", text, -2.0, -3.0, -1.0) for name in names)
     overall = effect(ALL_TASKS, "%", text, -4.0, -6.0, 1.0)
     speed = tuple(effect(name, "x", text, 0.5, 0.25, 0.9) for name in names)

@@ -8,6 +8,7 @@ from tests.tuner.report.comparisons import comparison, effect
 from tests.tuner.report.pages import Page
 from tuner.comparison.records import ALL_TASKS
 from tuner.report.arms import comparison_page
+from tuner.report.plot import Interval, forest, robust_span
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +44,15 @@ def test_an_interval_is_better_only_if_it_excludes_no_effect(page: Page) -> None
     assert (unknown, ratio) == ("neutral", "better")
 
 
+def test_an_effect_that_the_corrected_test_does_not_show_has_no_colour() -> None:
+    made = comparison(tasks=1)
+    (contrast,) = made.contrasts
+    unsure = replace(contrast.results[0].tasks[0], holm_p=0.2)
+    results = (replace(contrast.results[0], tasks=(unsure,), overall=None),)
+    made = replace(made, contrasts=(replace(contrast, results=results),))
+    assert _kinds(Page(comparison_page(made))) == ["neutral"]
+
+
 def test_where_high_is_better_a_lower_candidate_is_worse() -> None:
     made = comparison(tasks=1)
     (contrast,) = made.contrasts
@@ -52,13 +62,30 @@ def test_where_high_is_better_a_lower_candidate_is_worse() -> None:
     assert _kinds(Page(comparison_page(made)))[0] == "worse"
 
 
-def test_differences_of_tasks_share_an_axis_in_percent() -> None:
+def test_differences_are_in_percent_of_what_those_over_all_tasks_are() -> None:
+    """Of the area under a regret curve that is the best value, not the area."""
     made = comparison(tasks=1)
     (contrast,) = made.contrasts
-    tiny = replace(effect("wine0", "rmse", "", -0.002, -0.003, -0.001), baseline=0.05)
+    tiny = replace(effect("wine0", "rmse", "", -0.02, -0.03, -0.01), baseline=0.05)
     results = (replace(contrast.results[0], tasks=(tiny,), overall=None),)
     made = replace(made, contrasts=(replace(contrast, results=results),))
-    assert "wine0: -4, -6 to -2" in comparison_page(made)
+    assert "wine0: -0.04, -0.06 to -0.02" in comparison_page(made)
+
+
+def test_one_very_wide_interval_does_not_hide_the_others_and_has_an_arrow() -> None:
+    rows = [Interval(str(n), 1.0, 0.5, 1.5, "neutral") for n in range(3)]
+    wide = Interval("wide", 2.0, -1.0, 600.0, "neutral")
+    scale = robust_span("x", [*rows, wide], 0.0)
+    assert scale.low < -1.0 < 2.0 < scale.high < 6.0
+    drawn = forest([*rows, wide], scale, 0.0, "label")
+    assert drawn.count("#mark-right") == 1
+    assert "#mark-left" not in drawn
+
+
+def test_ratios_lie_on_a_log_axis_with_one_in_it() -> None:
+    scale = robust_span("ratio", [Interval("a", 3.0, 2.0, 4.0, "worse")], 1.0)
+    assert scale.log
+    assert scale.low < 1.0 < 4.0 < scale.high
 
 
 def test_each_task_and_axis_has_its_curves(page: Page) -> None:
