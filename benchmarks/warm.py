@@ -62,7 +62,8 @@ def main() -> None:
         words = ["--arms", "cold,warm", "--final-seeds", "1", "--out", str(EXPERIMENT)]
         tuner("run", *arguments.tasks, *words, *size, *where)
     print(tuner("compare", str(EXPERIMENT), "--export", str(RESULTS)))
-    found = json.loads(tuner("compare", str(EXPERIMENT), "--json").replace(f"{ROOT}/", ""))
+    text = tuner("compare", str(EXPERIMENT), "--json").replace(f"{ROOT}/", "")
+    found = json.loads(text.replace(str(arguments.data_dir.absolute()), "DATA_DIR"))
     (RESULTS / "comparison.json").write_text(json.dumps(found, indent=1) + "\n")
 
 

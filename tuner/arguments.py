@@ -180,8 +180,11 @@ SWITCHES = {
 }
 """Options without a value that set a key of the configuration: the key and what to."""
 STUDY = ("--baseline", *CONFIG_OPTIONS, "--set", *SWITCHES, "--history", "--no-history")
-REPEATED_OPTIONS = (*CONFIG_OPTIONS, "--set", *SWITCHES, "--data-dir", "--allow-code")
-"""Options that two runs must share to be a pair."""
+REPEATED_OPTIONS = (
+    *(*CONFIG_OPTIONS, "--set", *SWITCHES, "--history", "--no-history", "--no-finalize"),
+    *("--data-dir", "--allow-code"),
+)
+"""Options that repeat a run, and that two runs must share to be a pair."""
 PLACE = ("--data-dir", "--address", "--allow-code", "--json")
 STORE = ("--tracking-uri", "--experiment")
 SOURCE = (

@@ -1,6 +1,8 @@
 """What changed between the start of a study and its resume: its file, and the versions."""
 
 import json
+import os
+import platform
 import shlex
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -19,6 +21,15 @@ PACKAGES = ("ray", "optuna", "mlflow", "xgboost", "lightgbm", "scikit-learn", "n
 def versions() -> dict[str, str]:
     """The versions here of what a result depends on."""
     return {"warmtune": __version__, **{name: version(name) for name in PACKAGES}}
+
+
+def machine() -> dict[str, str]:
+    """What a result may depend on of this machine, for who reads it; no resume compares it."""
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "CPUs": str(os.cpu_count()),
+    }
 
 
 def version_changes(header: dict[str, Any]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from tuner.config import StudyConfig
 from tuner.errors import EnvironmentFault, RunDirectoryError
+from tuner.home import redacted
 
 FILE_NAME = "experiment.json"
 FORMAT_VERSION = 1
@@ -58,6 +60,22 @@ class Design:
         """The configuration of a task."""
         return next(config for config in self.configs if config.task.id == task)
 
+    def study_command(self, member: Member) -> str:
+        """What to type for the warm study of a member's task and seed."""
+        tasks = [config.task.id for config in self.configs]
+        source, options = _command(self.commands[tasks.index(member.task)])
+        return shlex.join(["tuner", "run", source, *options, "--seed", str(member.seed)])
+
+    @property
+    def command(self) -> str:
+        """What to type for the whole."""
+        given = [_command(command) for command in self.commands]
+        shared = self.time_seconds is not None or self.gpu_hours is not None
+        sources = ["--all"] if shared else [source for source, _ in given]
+        seeds = ["--seed", str(self.seeds[0])]
+        arms = ["--arms", ",".join(self.arms), "--repeats", str(len(self.seeds))]
+        return shlex.join(["tuner", "run", *sources, *given[0][1], *seeds, *arms])
+
     def members(self) -> list[Member]:
         """The studies, seed by seed and task by task, the order of the arms rotated each time.
 
@@ -81,6 +99,15 @@ class Design:
         lists = {name: tuple(data[name]) for name in ("arms", "seeds", "commands")}
         configs = tuple(StudyConfig.from_json(config) for config in data["configs"])
         return cls(**{**data, **lists, "configs": configs})
+
+
+def _command(text: str) -> tuple[str, list[str]]:
+    """The task and the options but the seed of ``tuner run TASK …``."""
+    _, _, source, *options = shlex.split(text)
+    if "--seed" in options:
+        at = options.index("--seed")
+        del options[at : at + 2]
+    return source, options
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +135,13 @@ class Record:
     slices: dict[str, Slice] = field(default_factory=dict)
 
     def write(self, directory: Path) -> None:
-        """Write the file, whole or not at all; raises ``EnvironmentFault`` if that cannot be."""
+        """Write the file, whole or not at all and without passwords, as a study's journal.
+
+        Raises ``EnvironmentFault`` if that cannot be.
+        """
         data = {
             "version": FORMAT_VERSION,
-            "design": self.design.to_json(),
+            "design": redacted(self.design.to_json()),
             "slices": {pair: asdict(part) for pair, part in self.slices.items()},
         }
         temporary = directory / f"{FILE_NAME}.new"

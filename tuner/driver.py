@@ -11,7 +11,7 @@ from typing import Any
 from meta.study import Study, TrialState
 from trainables.base import Data, DataError, DataRequest, DataUnavailable
 from tuner import code
-from tuner.changes import config_changes, version_changes, versions
+from tuner.changes import config_changes, machine, version_changes, versions
 from tuner.cluster import Cluster
 from tuner.config import RunOptions, StudyConfig
 from tuner.errors import (
@@ -180,6 +180,7 @@ def _header(config: StudyConfig, options: RunOptions, past: Past) -> dict[str, A
         "command": redact(options.command or f"tuner run {config.task.id} --seed {config.seed}"),
         "folder": str(Path.cwd()),
         "versions": versions(),
+        "machine": machine(),
     }
 
 

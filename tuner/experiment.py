@@ -6,6 +6,7 @@ another of the same experiment, whichever comes first.
 
 import shutil
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from tuner.config import RunOptions
 from tuner.design import FILE_NAME, Design, Member, Record, Slice
 from tuner.driver import load_data, resume, run
 from tuner.errors import Interrupted, NoTrialCompleted, TunerError
+from tuner.events import FinalFit, Finished
 from tuner.experiment_report import ExperimentReport, report
 from tuner.importers.archive import write_archive
 from tuner.journal import FILE_NAME as JOURNAL
@@ -102,13 +104,12 @@ def _run_one(directory: Path, record: Record, member: Member, options: RunOption
     """Run or resume one study; one in which no trial completes is told in the report."""
     design, place = record.design, directory / member.directory
     config = replace(record.slices[member.pair].of(design.config(member.task)), seed=member.seed)
-    tasks = [config.task.id for config in design.configs]
     own = replace(
         options,
         arm=member.arm,
         out=place,
         known=directory / _history(member.task),
-        command=design.commands[tasks.index(member.task)],
+        command=design.study_command(member),
     )
     try:
         if (place / JOURNAL).is_file():
@@ -133,10 +134,12 @@ def _left(directory: Path, design: Design) -> list[Member]:
 def _is_finished(place: Path, finalize: bool) -> bool:
     if not (place / JOURNAL).is_file():
         return False
-    kinds = {type(entry.event).__name__ for entry in read_journal(place)[2]}
-    if "Finished" not in kinds:
+    _, header, entries = read_journal(place)
+    kinds = Counter(type(entry.event) for entry in entries)
+    if not kinds[Finished]:
         return False
-    return not finalize or "FinalFit" in kinds or read_run(place).best is None
+    fits = header["config"].get("final", {}).get("seeds", 1)
+    return not finalize or kinds[FinalFit] >= fits or read_run(place).best is None
 
 
 def _with_slice(directory: Path, record: Record, member: Member, left: Sequence[Member]) -> Record:

@@ -109,7 +109,10 @@ def test_every_option_that_is_no_key_reaches_the_driver(driver: Driver, tmp_path
         quiet=True,
         json=True,
         allow_code=True,
-        command=f"tuner run toy-curve --data-dir {tmp_path} --allow-code",
+        command=(
+            "tuner run toy-curve --history http://a:1 --history sqlite:////b.db --no-finalize"
+            f" --data-dir {tmp_path} --allow-code"
+        ),
     )
 
 

@@ -3,16 +3,18 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from meta.study import Measurement, Study, Task, TrialState
 from tests.tuner.studies import METRIC, SPACE
 from tuner import experiment
-from tuner.config import Resources, RunOptions, StudyConfig
+from tuner.config import Resources, RunOptions, StudyConfig, Tracking
 from tuner.design import FILE_NAME, Design, Record
 from tuner.errors import EnvironmentFault, Interrupted, NoTrialCompleted, RunDirectoryError
 from tuner.events import Ended, FinalFit, Finished, Measured, Started
+from tuner.final_result import final_seeds
 from tuner.importers.archive import read_archive
 from tuner.journal import Journal
 from tuner.resources import Node
@@ -25,7 +27,7 @@ OPTIONS = RunOptions(quiet=True, use_history=False)
 
 class Driver:
     """Runs studies of one trial; ``seconds`` is how long each takes, ``dies_at`` which ones end
-    with an error, ``barren`` whether no trial completes."""
+    with an error, ``barren`` whether no trial completes, ``fits`` how many final fits get done."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[StudyConfig, RunOptions]] = []
@@ -33,6 +35,7 @@ class Driver:
         self.dies_at: dict[int, BaseException] = {}
         self.barren = False
         self.versions = "1"
+        self.fits: int | None = None
 
     def run(self, config: StudyConfig, options: RunOptions) -> None:
         self.asked.append((config, options))
@@ -58,7 +61,8 @@ class Driver:
         if self.barren:
             log.close()
             raise NoTrialCompleted("no trial completed")
-        log.append(FinalFit({"x": 0.5, "depth": 1}, 1.0))
+        for seed in final_seeds(config.seed, config.final.seeds)[: self.fits]:
+            log.append(FinalFit({"x": 0.5, "depth": 1}, 1.0, seed=seed))
         log.close()
 
     def resume(self, directory: Path, options: RunOptions) -> None:
@@ -197,6 +201,43 @@ def test_a_study_that_was_begun_is_resumed_not_repeated(driver: Driver, tmp_path
     assert len(driver.asked) == 9
 
 
+def test_a_study_that_lacks_a_final_fit_is_resumed(driver: Driver, tmp_path: Path) -> None:
+    driver.fits, driver.dies_at = 2, {2: Interrupted(15, "x")}
+    with pytest.raises(Interrupted):
+        experiment.run_experiment(DESIGN, replace(OPTIONS, out=tmp_path / "x"))
+    driver.fits = None
+    experiment.resume_experiment(tmp_path / "x", OPTIONS)
+    assert driver.resumed == [tmp_path / "x" / "toy-curve" / "cold-5"]
+
+
+def test_each_study_has_the_command_of_its_own_seed(driver: Driver) -> None:
+    """Which a resume compares with the study's file, and the page shows."""
+    given = ("tuner run toy-curve --seed 5 --trials 3",)
+    experiment.run_experiment(replace(DESIGN, commands=given), OPTIONS)
+    commands = {config.seed: options.command for config, options in driver.asked}
+    assert commands[5] == "tuner run toy-curve --trials 3 --seed 5"
+    assert commands[7] == "tuner run toy-curve --trials 3 --seed 7"
+
+
+@pytest.mark.parametrize(
+    ("changes", "command"),
+    [
+        ({}, "tuner run toy-curve --set 'a=b c' --seed 5 --arms cold,default,warm --repeats 3"),
+        (
+            {"configs": (CONFIG, OTHER), "commands": ("tuner run toy-curve", "tuner run other")},
+            "tuner run toy-curve other --seed 5 --arms cold,default,warm --repeats 3",
+        ),
+        (
+            {"commands": ("tuner run toy-curve",), "time_seconds": 60.0, "arms": ("warm",)},
+            "tuner run --all --seed 5 --arms warm --repeats 3",
+        ),
+    ],
+)
+def test_a_design_says_what_to_type_for_it(changes: dict[str, Any], command: str) -> None:
+    given = {"commands": ("tuner run toy-curve --set 'a=b c'",), **changes}
+    assert replace(DESIGN, **given).command == command
+
+
 def test_a_total_budget_is_split_over_what_is_left_alike_for_all_arms(
     driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,7 +245,7 @@ def test_a_total_budget_is_split_over_what_is_left_alike_for_all_arms(
     design = replace(
         DESIGN,
         configs=(CONFIG, OTHER),
-        commands=("a", "b"),
+        commands=("tuner run a", "tuner run b"),
         arms=("cold", "warm"),
         time_seconds=120.0,
     )
@@ -249,6 +290,13 @@ def test_progress_says_what_runs_and_how_long_the_rest_may_take(
     )
     assert said[1] == "study 1 of 9: toy-curve, cold, seed 5"
     assert said[3].startswith("study 3 of 9: toy-curve, warm, seed 5 (about 0:0")
+
+
+def test_no_password_is_in_the_file_of_an_experiment(tmp_path: Path) -> None:
+    config = replace(CONFIG, tracking=Tracking("http://ann:secret@host:5000"))
+    commands = ("tuner run toy-curve --tracking-uri http://ann:secret@host:5000",)
+    Record(replace(DESIGN, configs=(config,), commands=commands)).write(tmp_path)
+    assert "secret" not in (tmp_path / FILE_NAME).read_text()
 
 
 def test_the_file_of_an_experiment_is_read_back_or_refused(tmp_path: Path) -> None:

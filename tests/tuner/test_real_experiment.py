@@ -27,7 +27,9 @@ def test_arms_share_a_ray_and_a_store_and_do_not_learn_from_each_other(
         warm_start=WarmStart(starter=False),
         tracking=Tracking(mlflow_store, "experiment"),
     )
-    design = Design((config,), ("cold", "default", "warm"), (0, 1), ("",), finalize=False)
+    design = Design(
+        (config,), ("cold", "default", "warm"), (0, 1), ("tuner run bowl",), finalize=False
+    )
     options = RunOptions(quiet=True, finalize=False, out=tmp_path / "x")
     report = run_experiment(design, options)
     assert len(report.runs) == 6

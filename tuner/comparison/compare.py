@@ -8,6 +8,7 @@ from tuner.comparison.effects import assess
 from tuner.comparison.measures import Pairing, measured
 from tuner.comparison.pairing import ARMS, leaks, pairings, tabulate
 from tuner.comparison.records import Comparison, Contrast
+from tuner.comparison.repeat import commands, environment
 from tuner.comparison.runs import Run
 from tuner.errors import UsageError
 
@@ -37,6 +38,7 @@ def compare(runs: Sequence[Run], notes: Sequence[str] = ()) -> Comparison:
         for arm in present:
             if arm in arms:
                 groups.setdefault((task, arm), []).append(arms[arm])
+    kept = [run for arms in table.values() for run in arms.values()]
     return Comparison(
         tasks=tuple(dict.fromkeys(task for task, _ in table)),
         arms=tuple(present),
@@ -44,7 +46,9 @@ def compare(runs: Sequence[Run], notes: Sequence[str] = ()) -> Comparison:
         curves=tuple(curves(groups)),
         costs=tuple(costs(groups)),
         notes=tuple(dict.fromkeys(told)),
-        directories=tuple(str(run.directory) for arms in table.values() for run in arms.values()),
+        directories=tuple(str(run.directory) for run in kept),
+        commands=tuple(commands(kept)),
+        environment=environment(kept),
     )
 
 

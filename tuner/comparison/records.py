@@ -1,6 +1,6 @@
 """What a comparison comes to: measured pairs, an effect with its uncertainty, and a verdict."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 ALL_TASKS = "all tasks"
@@ -140,7 +140,11 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Arms of the same studies, compared. ``notes`` say what limits it."""
+    """Arms of the same studies, compared.
+
+    ``notes`` say what limits it, ``commands`` what to type to repeat it, ``environment`` names
+    versions and machines.
+    """
 
     tasks: tuple[str, ...]
     arms: tuple[str, ...]
@@ -149,6 +153,8 @@ class Comparison:
     costs: tuple[Cost, ...]
     notes: tuple[str, ...] = ()
     directories: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Everything, as the one object of ``--json``."""

@@ -26,7 +26,8 @@ EFFECT_HEAD = (
 def comparison_page(comparison: Comparison) -> str:
     """The whole page; the verdicts come first."""
     contrasts = [_contrast(place, item) for place, item in enumerate(comparison.contrasts)]
-    sections = [*contrasts, _curves(comparison), _costs(comparison), _limits(comparison)]
+    others = [part(comparison) for part in (_curves, _costs, _limits, _repeat)]
+    sections = [*contrasts, *others]
     lead = [
         f"{item.candidate} against {item.baseline}: {item.results[0].headline.verdict}"
         for item in comparison.contrasts
@@ -183,9 +184,24 @@ def _costs(comparison: Comparison) -> Section:
 
 
 def _limits(comparison: Comparison) -> Section:
-    directories = comparison.directories
-    rows = [(directory,) for directory in directories]
-    tables = [Table("Runs", ("directory",), rows, folded=True)] if rows else []
     notes = comparison.notes or ["Nothing that is known limits this comparison."]
-    commands = [f"tuner compare {' '.join(directories)}"] if directories else []
-    return Section("limits", "Limits and sources", notes, tables=tables, commands=commands)
+    return Section("limits", "Limits", notes)
+
+
+def _repeat(comparison: Comparison) -> Section:
+    """What it ran with and what to type to have it again."""
+    tables = []
+    if comparison.environment:
+        rows = list(comparison.environment.items())
+        tables.append(Table("Versions and machine", ("what", "value"), rows))
+    if comparison.directories:
+        runs = [(directory,) for directory in comparison.directories]
+        tables.append(Table("Runs", ("directory",), runs, folded=True))
+    missing = [] if comparison.environment else ["The journals name no versions."]
+    return Section(
+        "repeat",
+        "Environment and commands",
+        tables=tables,
+        commands=comparison.commands,
+        missing=missing,
+    )

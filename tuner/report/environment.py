@@ -34,13 +34,14 @@ def _study(run: Run) -> list[tuple[str, object]]:
         ("study", study.id),
         ("task", study.task.id),
         ("arm", study.arm),
-        ("seed", study.seed),
+        ("seed", str(study.seed)),
         ("metric", f"{study.metric.name} ({study.metric.mode})"),
         ("first event", _date(times[0]) if times else None),
         ("last event", _date(times[-1]) if times else None),
         ("data", "synthetic" if run.synthetic else run.header.get("data_dir") or "as published"),
         ("fingerprint of data and split", study.fingerprint or None),
         ("directory", run.directory),
+        *(run.header.get("machine") or {}).items(),
     ]
 
 

@@ -5,6 +5,7 @@ from statistics import fmean
 
 from meta.space import Categorical, Parameter
 from meta.study import Trial, TrialState
+from tuner.comparison.repeat import study_command
 from tuner.final_result import FinalResult
 from tuner.report.axes import number
 from tuner.report.material import Run
@@ -110,7 +111,7 @@ def _seeds(run: Run, tested: FinalResult) -> Table:
 def _commands(run: Run) -> list[str]:
     commands = [] if run.finished else [f"tuner resume {run.directory}"]
     if command := run.header.get("command"):
-        commands.append(command + (" --baseline" if run.study.arm == "cold" else ""))
+        commands.append(study_command(run.study.arm, command))
     return commands
 
 

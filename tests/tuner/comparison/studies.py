@@ -44,6 +44,7 @@ def finished(
     )
     past = {"points": [], "sources": [{"id": id} for id in sources]}
     header = {"config": config, "past": past, "versions": {"ray": ray}}
+    header["command"] = f"tuner run {task.id} --seed {seed}"
     place = directory / study.id
     place.mkdir(parents=True)
     log = Journal.create(place, study, header)

@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 
 from meta.study import Metric, Task
-from tests.tuner.comparison.studies import TASK, finished
+from tests.tuner.comparison.studies import CONFIG, TASK, finished
 from tests.tuner.studies import METRIC
 from tuner.comparison.compare import compare
 from tuner.comparison.records import Comparison, Contrast, Result
 from tuner.comparison.runs import Run
 from tuner.comparison.tables import cost_table, text
+from tuner.design import Design, Record
 from tuner.errors import UsageError
 from tuner.usage import Usage
 
@@ -167,6 +168,25 @@ def test_what_the_arms_used_is_added_over_seeds_with_the_final_fits_apart(tmp_pa
     heading, (row, _) = cost_table(comparison)
     assert "GPU %" not in heading, "nobody measured it"
     assert dict(zip(heading, row, strict=True))["memory GB"] == 2.0
+
+
+def test_commands_repeat_single_runs_each_and_an_experiment_as_a_whole(tmp_path: Path) -> None:
+    design = Design((CONFIG,), ("cold", "warm"), (0,), ("tuner run toy-curve --seed 0",))
+    Record(design).write(tmp_path)
+    inside = [finished(tmp_path / "toy-curve", arm, 0, (1.0,)) for arm in ("cold", "warm")]
+    outside = tmp_path / "runs" / "x"
+    alone = [finished(outside, arm, 1, (1.0,), ray="3") for arm in ("cold", "warm", "default")]
+    made = compare([*inside, *alone])
+    assert made.commands == (
+        "tuner run toy-curve --seed 0 --arms cold,warm --repeats 1",
+        "tuner run toy-curve --seed 1 --baseline",
+        "tuner run toy-curve --seed 1",
+        "tuner run toy-curve --seed 1 --arms default",
+        f"tuner compare {tmp_path} {' '.join(str(run.directory) for run in alone)}",
+    )
+    assert made.environment == {"ray": "2.60, 3"}
+    (tmp_path / "experiment.json").write_text("{")
+    assert "tuner run toy-curve --seed 0 --baseline" in compare(inside).commands
 
 
 def test_one_arm_alone_is_nothing_to_compare(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def test_a_task_stands_for_its_finished_runs_under_the_home(home: Path) -> None:
 
 
 def test_an_experiment_stands_for_its_finished_studies(tmp_path: Path) -> None:
-    Record(Design((CONFIG,), ("cold", "warm"), (0,), ("",))).write(tmp_path)
+    Record(Design((CONFIG,), ("cold", "warm"), (0,), ("tuner run toy-curve",))).write(tmp_path)
     done = finished(tmp_path, "cold", 0, (1.0,)).directory
     (tmp_path / "toy-curve").mkdir()
     done.rename(tmp_path / "toy-curve" / "cold-0")

@@ -66,4 +66,14 @@ def comparison(text: str = "wine", tasks: int = 2) -> Comparison:
         Cost(name, arm, 5, 150, 300.0, 400.0, 40.0, bill) for name in names for arm in arms
     )
     contrasts = (Contrast(arms[0], arms[1], results),)
-    return Comparison(names, arms, contrasts, curves, costs, (text,), (text, "runs/b"))
+    return Comparison(
+        names,
+        arms,
+        contrasts,
+        curves,
+        costs,
+        (text,),
+        (text, "runs/b"),
+        (f"tuner compare {text} runs/b",),
+        {text: text},
+    )
