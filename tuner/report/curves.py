@@ -142,7 +142,7 @@ def trials(run: Run) -> Section:
     notes = []
     beyond = sum(not y.low <= value <= y.high for value in last)
     if beyond:
-        notes.append(f"{beyond} values lie beyond the range shown and are drawn at its edge.")
+        notes.append(f"Beyond the range shown, and drawn at its edge: {beyond} of {len(last)}.")
     if len(shown) < total:
         notes.append(f"Drawn and listed are the {len(shown)} best of {total} trials.")
     figures = [_scatter(measured, y)]

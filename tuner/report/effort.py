@@ -85,35 +85,40 @@ def time(run: Run) -> Section:
     if not spans:
         return Section("time", title, missing=["No trial has ended yet."])
     lanes = _lanes(spans)
-    begin, end = min(s[0] for s in spans), max(s[1] for s in spans)
-    training = sum(trial.seconds for trial in run.study.trials)
-    offered = len(lanes) * (end - begin)
-    rows = [
-        ("until the first trial was handed out", begin, None),
-        ("trials, from the first handed out to the last ended", end - begin, None),
-        (f"training, over {len(lanes)} at once", training, _share(training, offered)),
-        ("waiting, starting and orchestration", max(offered - training, 0.0),
-         _share(max(offered - training, 0.0), offered)),
-    ]  # fmt: skip
-    if run.tested:
-        rows.append(("final fit", run.tested.seconds, None))
-    cells = [(what, round(seconds, 2), share) for what, seconds, share in rows]
-    table = Table("Seconds", ("what", "seconds", "share of the trials' time"), cells)
+    parts = _parts(run, lanes)
+    whole = sum(seconds for _, _, seconds in parts) or 1.0
+    rows = [(name, round(seconds, 2), f"{seconds / whole:.0%}") for name, _, seconds in parts]
+    table = Table("Seconds of the places to train in", ("what", "seconds", "share"), rows)
     notes = [
-        f"{training:.1f} s of training in {run.seconds:.1f} s. Waiting holds what starting"
-        " processes, reading data and proposing took, and trials that had no worker yet."
+        f"The study ran for {run.seconds:.0f} s, the first trial was handed out after"
+        f" {spans[0][0]:.1f} s and at most {len(lanes)} ran at once. Orchestration is what starting"
+        " processes, reading data, proposing and waiting took. The places are the GPUs where trials"
+        " used them, else those for trials."
     ]
     if run.finished and run.finished.gpu_hours:
         notes.append(f"GPU time: {run.finished.gpu_hours:.4g} hours.")
-    figures = [_shares(rows[2][1], rows[3][1]), _timeline(run, lanes)]
+    figures = [_shares(parts, whole), _timeline(run, lanes)]
     return Section("time", title, notes, figures, [table])
 
 
-def _share(part: float, whole: float) -> str:
-    return f"{part / whole:.0%}" if whole > 0 else "unknown"
-
-
 Span = tuple[float, float, Trial]
+Part = tuple[str, str, float]
+"""What the time of the places went to: name, class of the style sheet, seconds."""
+
+
+def _parts(run: Run, lanes: Sequence[Sequence[Span]]) -> list[Part]:
+    """By the ledger; by the trials' times in a journal from before there was one."""
+    bill = run.ledger.bill
+    if bill.shares:
+        search, final = bill.search.busy_seconds, bill.final_fits.busy_seconds
+        offered = bill.total.offered_seconds
+    else:
+        search, final = sum(trial.seconds for trial in run.study.trials), 0.0
+        ends = [end for lane in lanes for _, end, _ in lane]
+        offered = len(lanes) * (max(ends) - lanes[0][0][0])
+    fits = [("final fits", "final", final)] if run.tested and final else []
+    idle = max(offered - search - final, 0.0)
+    return [("searching", "strong", search), *fits, ("orchestration", "weak", idle)]
 
 
 def _trial_spans(run: Run) -> list[Span]:
@@ -136,16 +141,11 @@ def _lanes(spans: Sequence[Span]) -> list[list[Span]]:
     return lanes
 
 
-def _shares(training: float, waiting: float) -> Figure:
-    whole = (training + waiting) or 1.0
-    rows = [
-        (f"training {training / whole:.0%}, waiting {waiting / whole:.0%}", [
-            ("strong", training / whole, f"training: {training:.1f} s"),
-            ("weak", waiting / whole, f"waiting and orchestration: {waiting:.1f} s"),
-        ])
-    ]  # fmt: skip
-    keys = [("strong", "square", "training"), ("weak", "square", "waiting and orchestration")]
-    return Figure("Share of training", bars(rows, f"Bar: {rows[0][0]}."), keys, "rows")
+def _shares(parts: Sequence[Part], whole: float) -> Figure:
+    told = ", ".join(f"{name} {seconds / whole:.0%}" for name, _, seconds in parts)
+    pieces = [(kind, seconds / whole, f"{name}: {seconds:.1f} s") for name, kind, seconds in parts]
+    keys = [(kind, "square", name) for name, kind, _ in parts]
+    return Figure("Share of the time", bars([(told, pieces)], f"Bar: {told}."), keys, "rows")
 
 
 def _timeline(run: Run, lanes: Sequence[Sequence[Span]]) -> Figure:

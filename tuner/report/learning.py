@@ -146,7 +146,7 @@ def refused(run: Run) -> Section:
     title = "Refused history"
     reasons = run.past.get("refused") or {}
     if not reasons:
-        return Section("refused", title, missing=["Nothing was refused."])
+        return Section("refused", title, ["Nothing was refused."])
     rows = [(reason, count) for reason, count in reasons.items()]
     notes = ["The most frequent reasons; `tuner history refused` lists every study and trial."]
     return Section("refused", title, notes, tables=[Table("Refusals", ("reason", "times"), rows)])
@@ -161,7 +161,7 @@ def failures(run: Run) -> Section:
             reason = trial.reason.partition("\n")[0]
             groups.setdefault((trial.state.lower(), reason), []).append(trial.id)
     if not groups:
-        return Section("failures", title, missing=["No trial diverged or failed."])
+        return Section("failures", title, ["No trial diverged or failed."])
     rows = [
         (reason, state, len(ids), ", ".join(map(str, ids[:20])) + (", …" if len(ids) > 20 else ""))
         for (state, reason), ids in sorted(groups.items(), key=lambda item: -len(item[1]))

@@ -1,8 +1,6 @@
 """What a study occupied and used of its machines, by the ledger of its journal."""
 
-from tuner.bill import Shares
 from tuner.ledger import Ledger
-from tuner.report.axes import number
 from tuner.report.material import Run
 from tuner.report.section import Section, Table
 
@@ -18,7 +16,6 @@ AMOUNTS = {
     "energy_joules": "energy of the GPU, J",
 }
 PEAKS = {"peak_gpu_bytes": "GPU memory", "peak_host_bytes": "memory"}
-OF_ALL = {"requeued": "trials repeated with more of a GPU", "mps": "NVIDIA MPS"}
 
 
 def used(run: Run) -> Section:
@@ -33,18 +30,7 @@ def used(run: Run) -> Section:
     if ledger.requeued:
         rows = [(n, item.gpu, item.reason) for n, them in ledger.requeued.items() for item in them]
         tables.append(Table("Repeated with more of a GPU", ("trial", "share", "why"), rows))
-    return Section("used", title, _notes(ledger.bill.shares), tables=tables)
-
-
-def _notes(shares: Shares | None) -> list[str]:
-    if shares is None:
-        return []
-    return [
-        f"Of the time that there were places to train in, {shares.search:.0%} went to the search,"
-        f" {shares.final_fits:.0%} to the final fits and {shares.orchestration:.0%} to"
-        " orchestration: starting processes, proposing, waiting. Where trials used GPUs, those are"
-        " the places."
-    ]
+    return Section("used", title, tables=tables)
 
 
 def _totals(ledger: Ledger) -> Table:
@@ -52,17 +38,18 @@ def _totals(ledger: Ledger) -> Table:
     found = ledger.to_json()
     parts = (found["search"], found["final_fits"], found)
     rows: list[tuple[object, ...]] = [
-        (name, *(part[key] for part in parts))
+        (name, *(_brief(part[key]) for part in parts))
         for key, name in AMOUNTS.items()
-        if found[key] is not None
+        if found[key]
     ]
     for key, name in PEAKS.items():
         if found[key]:
             sizes = (_gib(part[key]) for part in parts)
             rows.append((f"most {name} of one training, GiB", *sizes))
-    for key, name in OF_ALL.items():
-        if found[key] is not None:
-            rows.append((name, None, None, found[key]))
+    if found["requeued"]:
+        rows.append(("trials repeated with more of a GPU", None, None, found["requeued"]))
+    if found["mps"] is not None:
+        rows.append(("NVIDIA MPS", None, None, found["mps"]))
     return Table("Totals", ("what", "search", "final fits", "together"), rows)
 
 
@@ -99,5 +86,10 @@ def _memory(run: Run) -> list[tuple[object, ...]]:
     ]
 
 
-def _gib(size: int | None) -> str | None:
-    return number(size / GIB) if size else None
+def _gib(size: int | None) -> float | None:
+    return _brief(size / GIB) if size else None
+
+
+def _brief(amount: float | None) -> float | None:
+    """Three digits; no clock and no gauge here is better."""
+    return None if amount is None else float(f"{amount:.3g}")

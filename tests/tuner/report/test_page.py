@@ -13,7 +13,7 @@ from meta.study import Metric, Trial, TrialState
 from tests.tuner.report.pages import HEADER, TRIALS, Page, finished_run, run
 from tests.tuner.studies import journal, trial
 from tuner.errors import EnvironmentFault, RunDirectoryError, UsageError
-from tuner.events import Allotted, Finished, Requeued, Used
+from tuner.events import Allotted, FinalFit, Finished, Requeued, Used
 from tuner.report import write_report
 from tuner.report.material import Run, read_run, read_runs
 from tuner.report.page import study_page
@@ -221,11 +221,12 @@ def test_resources_are_shown_where_the_journal_has_them() -> None:
 
 def test_what_the_final_fits_used_stands_beside_the_search() -> None:
     fits = Used(None, Usage(3.0, 1, 1, 1.5, 2**31))
-    events = (Used(3, Usage(2.0, 3, 1, 1.0, 2**30)), Finished("all trials done"), fits)
+    ends = (Finished("all trials done"), fits, FinalFit(dict(TRIALS[3].config), 0.22))
+    events = (Used(3, Usage(2.0, 3, 1, 1.0, 2**30)), *ends)
     text = Page(study_page([run(*TRIALS, ends=(Allotted(1, 0.0, 1), *events))])).text
     assert "seconds of training 2 3 5" in text
     assert "most memory of one training, GiB 1 2 2" in text
-    assert re.search(r"\d+% went to the search, \d+% to the final fits and \d+% to orch", text)
+    assert "searching 1 25% final fits 3 75% orchestration 0 0%" in text, "one second was offered"
 
 
 def test_a_journal_of_before_resources_were_recorded_still_has_a_page() -> None:
