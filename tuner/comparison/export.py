@@ -1,6 +1,7 @@
 """A comparison in a folder, for a paper: tables as CSV and LaTeX, curves as SVG and PDF."""
 
 import csv
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,12 @@ COLOURS = {"cold": "#0072b2", "default": "#e69f00", "warm": "#d55e00"}
 STYLES = {"cold": ":", "default": "--", "warm": "-"}
 SPECIAL = {"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}"}
 SPECIAL |= {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
+SPECIAL |= {
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+}
 
 
 def export(comparison: Comparison, folder: Path) -> list[Path]:
@@ -70,8 +77,18 @@ def latex(heading: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 def _cell(value: object) -> str:
     if value is None:
         return "--"
-    text = f"{value:.3g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return _number(value)
+    text = " ".join(str(value).split())
     return "".join(SPECIAL.get(character, character) for character in text)
+
+
+def _number(value: float) -> str:
+    """Three digits with a minus, not a hyphen, and with powers of ten."""
+    mantissa, _, power = f"{value + 0.0:.3g}".partition("e")
+    if power:
+        return rf"${mantissa} \times 10^{{{int(power)}}}$"
+    return f"${mantissa}$" if value < 0 else mantissa
 
 
 def _plots(comparison: Comparison, folder: Path) -> list[Path]:
@@ -81,11 +98,21 @@ def _plots(comparison: Comparison, folder: Path) -> list[Path]:
     # Without the date the same comparison gives the same file; text stays text.
     files = []
     with matplotlib.rc_context(
-        {"svg.hashsalt": "warmtune", "svg.fonttype": "none", "pdf.fonttype": 42}
+        {
+            **{"svg.hashsalt": "warmtune", "svg.fonttype": "none", "pdf.fonttype": 42},
+            "text.parse_math": False,  # a name is no formula
+        }
     ):
         for task in dict.fromkeys(curve.task for curve in comparison.curves):
-            files += _figure([c for c in comparison.curves if c.task == task], folder / task)
+            files += _figure(
+                [c for c in comparison.curves if c.task == task], folder / _file_name(task)
+            )
     return files
+
+
+def _file_name(task: str) -> str:
+    """The task, whatever its name, as a file of the folder."""
+    return re.sub(r"[^\w.-]+", "_", task).lstrip(".") or "task"
 
 
 def _figure(curves: Sequence[Curve], stem: Path) -> list[Path]:

@@ -105,4 +105,4 @@ def _rounded(amount: float | None, unit: float = 1.0) -> float | None:
 def _shown(cell: object) -> object:
     if cell is None:
         return "-"
-    return f"{cell:.3g}" if isinstance(cell, float) else cell
+    return f"{cell + 0.0:.3g}" if isinstance(cell, float) else cell
