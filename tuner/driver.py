@@ -26,7 +26,7 @@ from tuner.journal import Journal
 from tuner.model_card import write_card
 from tuner.past import Past, read_past
 from tuner.priors import save_prior
-from tuner.progress import announce, shown
+from tuner.progress import announce, show_final_fits, shown
 from tuner.repair import repair, salvage
 from tuner.resources import allot
 from tuner.rundir import RunLock, kept_if_used, model_bytes, new_directory, write_status
@@ -246,7 +246,10 @@ def _work(
                 run_trials(at_work, fits)
         best = journal.study.best
         if best is not None and options.finalize:
-            FinalFits(at_work, best, data.held_out).run(journal.seeds_left(config.final.seeds))
+            seeds = journal.seeds_left(config.final.seeds)
+            if not options.quiet:
+                show_final_fits(journal, len(seeds))
+            FinalFits(at_work, best, data.held_out).run(seeds)
 
 
 def _why_none_completed(study: Study) -> list[str]:

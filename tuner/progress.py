@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from meta.study import Trial, TrialState
-from tuner.events import Ended, Event
+from tuner.events import Ended, Event, FinalFit
 from tuner.journal import Journal
 from tuner.terminal import printable
 
@@ -91,6 +91,24 @@ def shown(journal: Journal, total: int, quiet: bool) -> Iterator[None]:
     else:
         journal.listen(lambda event: _print(progress, event))
         yield
+
+
+def show_final_fits(journal: Journal, total: int) -> None:
+    """Say of each final fit what it came to and how long the rest may take; ``total`` are left."""
+    began, done = time.monotonic(), 0
+
+    def hear(event: Event) -> None:
+        nonlocal done
+        if not isinstance(event, FinalFit):
+            return
+        done += 1
+        left = (time.monotonic() - began) / done * (total - done)
+        rest = f", {clock(left)} left" if done < total else ""
+        value = f"{journal.metric.name} {event.value:.6g} on test"
+        announce(f"final fit {done} of {total}, seed {event.seed}: {value}{rest}")
+
+    announce(f"final fits: the best configuration, trained with {total} seeds and tested")
+    journal.listen(hear)
 
 
 def _print(progress: Progress, event: Event) -> None:

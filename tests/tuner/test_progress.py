@@ -2,13 +2,15 @@
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from meta.study import TrialState
 from tests.tuner.studies import journal, trial
-from tuner.events import Ended, Measured, Started
-from tuner.progress import Progress, shown
+from tuner import progress
+from tuner.events import Ended, FinalFit, Measured, Started
+from tuner.progress import Progress, show_final_fits, shown
 
 MEASUREMENT = trial(0, TrialState.COMPLETED, 0.25).measurements[0]
 
@@ -36,24 +38,40 @@ def test_quiet_says_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
 def test_only_a_better_completed_trial_becomes_the_best(tmp_path: Path) -> None:
     log = journal(tmp_path, trial(0, TrialState.COMPLETED, 0.5))
-    progress = Progress(log, 9)
+    following = Progress(log, 9)
     for id, state in enumerate((TrialState.STOPPED, TrialState.COMPLETED), 1):
         log.append(Started(id, {"x": 0.1, "depth": 1}, "tpe", 1), Measured(id, MEASUREMENT))
         log.append(Ended(id, state))
-        progress.hear(Ended(id, state))
+        following.hear(Ended(id, state))
         best = "0.25" if state is TrialState.COMPLETED else "0.5"
-        assert f"best loss {best}" in progress.headline()
+        assert f"best loss {best}" in following.headline()
 
 
 def test_the_time_left_comes_from_the_trials_of_this_session(tmp_path: Path) -> None:
     log = journal(tmp_path, trial(0, TrialState.COMPLETED, 0.5))
-    progress = Progress(log, 10)
+    following = Progress(log, 10)
     for id in (1, 2):
-        assert "left" not in progress.headline()
+        assert "left" not in following.headline()
         log.append(Started(id, {"x": 0.1, "depth": 1}, "tpe", 1), Ended(id, TrialState.FAILED))
-        progress.hear(Ended(id, TrialState.FAILED))
-    progress._first_end -= 60
-    assert "7:00 left" in progress.headline()
+        following.hear(Ended(id, TrialState.FAILED))
+    following._first_end -= 60
+    assert "7:00 left" in following.headline()
+
+
+def test_the_final_fits_are_told_with_the_time_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = journal(tmp_path, trial(0, TrialState.COMPLETED, 0.5))
+    times = iter([100.0, 160.0, 200.0])
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: next(times)))
+    show_final_fits(log, 2)
+    for fit in (FinalFit({}, 0.25, seed=3), FinalFit({}, 0.3, seed=4)):
+        log.append(fit)
+    assert capsys.readouterr().err.splitlines() == [
+        "final fits: the best configuration, trained with 2 seeds and tested",
+        "final fit 1 of 2, seed 3: loss 0.25 on test, 1:00 left",
+        "final fit 2 of 2, seed 4: loss 0.3 on test",
+    ]
 
 
 def test_on_a_terminal_a_table_shows_the_last_trials(
