@@ -210,7 +210,10 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
         "compare the arms of finished studies, with tests and intervals",
         ("sources", "--html", "--export", "--json"),
     ),
-    "report": ("write the page of a run, or of several", ("run_dirs", "--html", "--json")),
+    "report": (
+        "write the page of a run, of several, or of an experiment",
+        ("run_dirs", "--html", "--json"),
+    ),
     "finalize": (
         "train the best configuration of a finished study, test it and keep the model",
         ("run_dir", *PLACE, "--quiet"),

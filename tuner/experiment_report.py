@@ -43,6 +43,7 @@ class ExperimentReport:
         lines += ["", f"not compared: {self.problem}"] if self.problem else []
         lines += ["", f"kept in        {self.directory}"]
         lines.append(f"compare again  tuner compare {self.directory}")
+        lines.append(f"its page       tuner compare {self.directory} --html FILE")
         return "\n".join(lines)
 
 

@@ -9,9 +9,12 @@ from typing import Any
 
 from meta.prior import Prior
 from meta.study import Study, Trial, TrialState
-from tuner.errors import UsageError
+from tuner.design import FILE_NAME as EXPERIMENT
+from tuner.design import Record
+from tuner.errors import RunDirectoryError, UsageError
 from tuner.events import Ended, FinalFit, Finished, Started, fold
 from tuner.final_result import FinalResult
+from tuner.journal import FILE_NAME as JOURNAL
 from tuner.journal import Entry, read_journal
 from tuner.ledger import Ledger
 from tuner.priors import load_prior
@@ -132,8 +135,11 @@ def read_run(directory: Path) -> Run:
 
 
 def read_runs(directories: Sequence[Path]) -> list[Run]:
-    """Read runs that can be shown on one page; raises ``UsageError`` for different metrics."""
-    runs = [read_run(directory) for directory in directories]
+    """Read runs that can be shown on one page, of an experiment all that have begun.
+
+    Raises ``UsageError`` for different tasks or metrics.
+    """
+    runs = [read_run(study) for directory in directories for study in _studies(directory)]
     first = runs[0].study
     for run in runs[1:]:
         metric, other = first.metric, run.study.metric
@@ -143,3 +149,17 @@ def read_runs(directories: Sequence[Path]) -> list[Run]:
                 f" ({first.task.id}). Give the runs of one task; `tuner compare` takes several."
             )
     return runs
+
+
+def _studies(directory: Path) -> list[Path]:
+    """The directory of a run itself, or those in an experiment, arm by arm."""
+    if not (directory / EXPERIMENT).is_file():
+        return [directory]
+    members = Record.read(directory).design.members()
+    folders = [directory / member.directory for member in members]
+    begun = [folder for folder in folders if (folder / JOURNAL).is_file()]
+    if not begun:
+        raise RunDirectoryError(
+            f"{directory}: no study has begun. Go on with `tuner resume {directory}`."
+        )
+    return sorted(begun)

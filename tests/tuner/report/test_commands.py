@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.tuner.comparison.studies import finished
+from tests.tuner.comparison.studies import CONFIG, finished
 from tests.tuner.report.pages import TRIALS, Page
 from tests.tuner.studies import journal
 from tuner.cli import main
+from tuner.design import Design, Record
 
 
 def test_report_writes_the_page_into_the_run_directory_and_says_where(
@@ -19,6 +20,23 @@ def test_report_writes_the_page_into_the_run_directory_and_says_where(
     file = Path(json.loads(capsys.readouterr().out)["file"])
     assert file == tmp_path / "report.html"
     assert "toy-curve, warm, seed 0" in Page(file.read_text()).text
+
+
+def test_report_of_an_experiment_shows_the_studies_that_have_begun(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    design = Design((CONFIG,), ("cold", "warm"), (0, 1), ("tuner run toy-curve",))
+    Record(design).write(tmp_path)
+    assert main(["report", str(tmp_path)]) == 5
+    assert "no study has begun" in capsys.readouterr().err
+    for arm in ("warm", "cold"):
+        study = finished(tmp_path / "made", arm, 0, [3.0, 2.0]).directory
+        (tmp_path / "toy-curve").mkdir(exist_ok=True)
+        study.rename(tmp_path / "toy-curve" / f"{arm}-0")
+    assert main(["report", str(tmp_path)]) == 0
+    text = Page((tmp_path / "report.html").read_text()).text
+    assert "toy-curve, 2 studies" in text
+    assert text.index("cold, seed 0 (cold-0)") < text.index("warm, seed 0 (warm-0)")
 
 
 def test_compare_writes_the_page_of_real_studies(
