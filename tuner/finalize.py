@@ -36,7 +36,7 @@ class Attempt:
 
 
 class FinalFits:
-    """The final trainings of ``best`` that are left, as many at once as the cluster takes.
+    """The final trainings of ``best`` that are left, no more at once than trials were.
 
     A lost worker is replaced as often as a trial's; a training that ran out of memory beside
     others is repeated with a GPU of its own. Every result is in the journal before the next is
@@ -56,10 +56,11 @@ class FinalFits:
         Raises ``NoTrialCompleted`` if a training fails, which the search's did not, and
         ``Interrupted`` after a signal.
         """
+        places, waiting = self._session.allotment.concurrency, list(seeds)
         try:
-            for seed in seeds:
-                self._start(Attempt(seed, self._session.allotment.gpu))
-            while self._running:
+            while waiting or self._running:
+                while waiting and len(self._running) < places:
+                    self._start(Attempt(waiting.pop(0), self._session.allotment.gpu))
                 for task in ray.wait([*self._running], timeout=POLL_SECONDS)[0]:
                     self._end(task)
                 self._session.heed_signals()

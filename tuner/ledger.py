@@ -157,7 +157,7 @@ class Ledger:
         held = sum(one.seconds * one.cpu for one in usages)
         busy = gpu_seconds if self._gpus else usage.seconds
         offered = self._offered[phase] + (self._open() if phase == self._phase else 0.0)
-        # Final fits may be more at once than trials were.
+        # In older journals final fits may have been more at once than trials were.
         offered = max(offered, busy if phase == FINAL_FITS else 0.0)
         return Part(usage, held, gpu_seconds, min(busy, offered), offered)
 

@@ -16,7 +16,10 @@ Groups = dict[tuple[str, str], list[Run]]
 
 
 def curves(groups: Groups) -> Iterator[Curve]:
-    """Two curves for each task and arm that has a completed trial for every seed."""
+    """Two curves for each task and arm that has a completed trial for every seed.
+
+    One is left out if a seed was at its end before another had a completed trial.
+    """
     axis = cost_axis([run for runs in groups.values() for run in runs])
     for (task, arm), runs in groups.items():
         starts = [next((p for p in run.points if p.best is not None), None) for run in runs]
@@ -25,12 +28,15 @@ def curves(groups: Groups) -> Iterator[Curve]:
             continue
         last = min(len(run.points) for run in runs)
         trials = [float(n) for n in range(max(point.trials for point in begun), last + 1)]
-        yield _curve(task, arm, "trials", runs, trials, _after_trials)
+        if trials:
+            yield _curve(task, arm, "trials", runs, trials, _after_trials)
         first, end = (
             max(point.seconds for point in begun),
             min(run.training_seconds for run in runs),
         )
-        yield _curve(task, arm, axis, runs, list(np.linspace(first, end, GRID)), _after_seconds)
+        if first <= end:
+            seconds = list(np.linspace(first, end, GRID))
+            yield _curve(task, arm, axis, runs, seconds, _after_seconds)
 
 
 def _after_trials(run: Run, trials: float) -> float | None:

@@ -1,5 +1,6 @@
 """From run directories to verdicts."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -8,11 +9,13 @@ from meta.study import Metric, Task
 from tests.tuner.comparison.studies import CONFIG, TASK, finished
 from tests.tuner.studies import METRIC
 from tuner.comparison.compare import compare
+from tuner.comparison.export import export
 from tuner.comparison.records import Comparison, Contrast, Result
 from tuner.comparison.runs import Run
 from tuner.comparison.tables import cost_table, text
 from tuner.design import Design, Record
 from tuner.errors import UsageError
+from tuner.report.arms import comparison_page
 from tuner.usage import Usage
 
 OTHER = Task("other", "curve")
@@ -230,6 +233,18 @@ def test_three_arms_give_three_contrasts_and_a_curve_each(tmp_path: Path) -> Non
     assert [curve.arm for curve in trials] == ["cold", "default", "warm"]
     assert trials[1].median == (2.0, 2.0, 1.5)
     assert {curve.axis for curve in comparison.curves} == {"trials", "training seconds"}
+
+
+def test_a_seed_that_ends_before_another_completes_a_trial_leaves_no_curve(tmp_path: Path) -> None:
+    runs = []
+    for arm in ("cold", "warm"):
+        runs.append(finished(tmp_path, arm, 0, (1.0,)))
+        runs.append(finished(tmp_path, arm, 1, (None, None, 1.0)))
+    comparison = compare(runs)
+    assert comparison.curves == ()
+    json.dumps(comparison.to_json(), allow_nan=False)
+    export(comparison, tmp_path / "paper")
+    assert "no completed trial for some seed" in comparison_page(comparison)
 
 
 def test_cost_is_gpu_hours_where_gpus_were_used(tmp_path: Path) -> None:
