@@ -4,7 +4,6 @@ import re
 from base64 import b64encode
 from dataclasses import replace
 from hashlib import sha256
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -88,13 +87,8 @@ def test_every_section_with_a_figure_has_a_table_or_names_one(html: str) -> None
             assert "<table" in part or "the table of all trials" in part
 
 
-def test_headings_descend_in_steps_and_landmarks_are_there(page: Page) -> None:
-    levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch(r"h\d", tag)]
-    assert levels[0] == 1
-    assert levels.count(1) == 1
-    assert all(later <= earlier + 1 for earlier, later in pairwise(levels))
+def test_landmarks_are_there(page: Page) -> None:
     assert {"header", "nav", "main", "footer"} <= {tag for tag, _ in page.elements}
-    assert page.all("html")[0]["lang"] == "en"
 
 
 def test_every_link_and_reference_has_one_target(page: Page) -> None:
@@ -103,12 +97,6 @@ def test_every_link_and_reference_has_one_target(page: Page) -> None:
     for _, attributes in page.elements:
         for reference in (attributes.get("href"), attributes.get("aria-labelledby")):
             assert reference is None or reference.removeprefix("#") in ids
-
-
-def test_what_scrolls_can_be_reached_by_keyboard(page: Page) -> None:
-    regions = [item for item in page.all("div") if item.get("class") == "scroll"]
-    assert regions
-    assert all(item["tabindex"] == "0" and item["aria-label"] for item in regions)
 
 
 def test_synthetic_data_are_said_first(page: Page) -> None:
