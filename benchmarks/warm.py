@@ -1,8 +1,8 @@
-"""What the past saves on real data: four tasks, two arms, five seeds, as a user would compare.
+"""What the past saves on real data: four tasks, three arms, five seeds, as a user would compare.
 
     nice -n 10 python -m benchmarks.warm --data-dir ../shared/data
 
-It is one experiment (`tuner run TASKS --arms cold,warm --repeats 5`) of somebody who has no past
+It is one experiment (`tuner run TASKS --arms tpe,cold,warm --repeats 5`) of somebody who has no past
 but the starter history, from which the data sets of the tasks are taken out, and `tuner compare` at
 its end. Run again, it goes on where it was interrupted: the experiment stays in ``build/warm``. The
 tables and curves are written to ``benchmarks/results/warm``. The sampler tries the default first in
@@ -59,7 +59,7 @@ def main() -> None:
         tuner("resume", str(EXPERIMENT), *where)
     else:
         size = ["--repeats", str(arguments.repeats), "--trials", str(arguments.trials)]
-        words = ["--arms", "cold,warm", "--final-seeds", "1", "--out", str(EXPERIMENT)]
+        words = ["--arms", "tpe,cold,warm", "--final-seeds", "1", "--out", str(EXPERIMENT)]
         tuner("run", *arguments.tasks, *words, *size, *where)
     print(tuner("compare", str(EXPERIMENT), "--export", str(RESULTS)))
     text = tuner("compare", str(EXPERIMENT), "--json").replace(f"{ROOT}/", "")

@@ -53,8 +53,9 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     },
     "--arms": {
         "metavar": "ARM,ARM",
-        "help": "run each task in several arms, paired by seed and split: cold, default (cold, but"
-        " the default configuration first), warm; 5 repeats unless --repeats says otherwise",
+        "help": "run each task in several arms, paired by seed and split: tpe (Optuna's TPE), cold"
+        " (--sampler without a past), default (cold, but the default configuration first), warm; 5"
+        " repeats unless --repeats says otherwise",
     },
     "--repeats": {
         "metavar": "N",

@@ -138,11 +138,17 @@ EARLIER = {"final": {"seeds": 1}}
 """What configurations lack that were written before there were these sections, as it was then."""
 
 
+ARMS = ("tpe", "cold", "default", "warm")
+"""Optuna's TPE, as Ray runs it without this program; the study's own sampler without any past; the
+same with the default configuration first, as `tpe` has it; with the past. In this order, each is a
+baseline of the later ones."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunOptions:
     """How a study is run, beside what defines it.
 
-    ``arm`` is ``warm``, ``cold``, or ``default``: cold, but the default configuration first.
+    ``arm`` is one of ``ARMS``.
     ``history`` holds the stores to learn from (empty: the tracking store), ``known`` is a file of
     past studies to learn from in place of all stores. ``address`` is ``auto``, ``local`` or
     ``HOST:PORT``; ``out`` the run directory; ``repair`` lets a resume mend a damaged journal;

@@ -14,8 +14,6 @@ from tuner.home import redacted
 
 FILE_NAME = "experiment.json"
 FORMAT_VERSION = 1
-ARMS = ("cold", "default", "warm")
-"""Without any past; the same, but the default configuration first; with the past."""
 FEWEST_REPEATS = 3
 REPEATS = 5
 

@@ -3,8 +3,8 @@
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 
-from tuner.config import RunOptions, StudyConfig
-from tuner.design import ARMS, FEWEST_REPEATS, REPEATS, Design
+from tuner.config import ARMS, RunOptions, StudyConfig
+from tuner.design import FEWEST_REPEATS, REPEATS, Design
 from tuner.errors import UsageError
 from tuner.suggest import did_you_mean
 

@@ -104,6 +104,8 @@ def _run_one(directory: Path, record: Record, member: Member, options: RunOption
     """Run or resume one study; one in which no trial completes is told in the report."""
     design, place = record.design, directory / member.directory
     config = replace(record.slices[member.pair].of(design.config(member.task)), seed=member.seed)
+    if member.arm == "tpe":
+        config = replace(config, sampler="tpe")
     own = replace(
         options,
         arm=member.arm,

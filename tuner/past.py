@@ -90,7 +90,7 @@ def read_past(
     """
     if options.arm == "cold":
         return Past()
-    if options.arm == "default":
+    if options.arm in ("tpe", "default"):
         return Past(tuple(recommend(None, Encoding(config.space), 1, {})))
     found, unavailable = _read_stores(config, options)
     sifted = sift(found.kept, config.task.model, config.space, config.metric)

@@ -113,6 +113,12 @@ def test_arms_are_interleaved_and_their_order_rotates(driver: Driver) -> None:
     ]
 
 
+def test_the_arm_tpe_is_sampled_by_tpe_and_the_others_as_the_task_says(driver: Driver) -> None:
+    experiment.run_experiment(replace(DESIGN, arms=("tpe", "warm")), OPTIONS)
+    samplers = {(options.arm, config.sampler) for config, options in driver.asked}
+    assert samplers == {("tpe", "tpe"), ("warm", "meta-gp")}
+
+
 def test_every_study_is_in_the_experiments_directory_and_compared(
     driver: Driver, tmp_path: Path
 ) -> None:

@@ -73,6 +73,15 @@ def test_a_cold_study_asks_nobody_and_starts_from_nothing(
     assert (past.points, past.sources, past.prior) == ((), (), None)
 
 
+@pytest.mark.parametrize("arm", ["tpe", "default"])
+def test_an_arm_may_start_from_the_default_and_learn_from_nothing(
+    store: list[Study], arm: str
+) -> None:
+    past = read_past(WITH_STARTER, RunOptions(arm=arm))
+    assert [point.reason for point in past.points] == ["default"]
+    assert (past.sources, past.prior) == ((), None)
+
+
 def test_no_history_leaves_the_default(store: list[Study], starter: list[Study]) -> None:
     past = read_past(WITH_STARTER, RunOptions(use_history=False))
     assert [point.reason for point in past.points] == ["default"]

@@ -28,13 +28,15 @@ def test_arms_share_a_ray_and_a_store_and_do_not_learn_from_each_other(
         tracking=Tracking(mlflow_store, "experiment"),
     )
     design = Design(
-        (config,), ("cold", "default", "warm"), (0, 1), ("tuner run bowl",), finalize=False
+        (config,), ("tpe", "cold", "default", "warm"), (0, 1), ("tuner run bowl",), finalize=False
     )
     options = RunOptions(quiet=True, finalize=False, out=tmp_path / "x")
     report = run_experiment(design, options)
-    assert len(report.runs) == 6
+    assert len(report.runs) == 8
     assert not any(run.header["past"]["sources"] for run in report.runs)
-    firsts = {run.study.arm: run.study.trials[0].origin for run in report.runs}
-    assert firsts["default"] == firsts["warm"] == "default"
-    assert firsts["cold"] != "default"
+    origins = {run.study.arm: [trial.origin for trial in run.study.trials] for run in report.runs}
+    assert origins["tpe"] == ["default", "tpe", "tpe"]
+    assert origins["default"][0] == origins["warm"][0] == "default"
+    assert origins["cold"][0] != "default"
+    assert report.comparison is not None, "another sampler is what the arm tpe is for"
     assert resume_experiment(tmp_path / "x", options).to_json() == report.to_json()

@@ -6,10 +6,11 @@ from itertools import combinations
 from tuner.comparison.curves import Groups, costs, curves
 from tuner.comparison.effects import assess
 from tuner.comparison.measures import Pairing, measured
-from tuner.comparison.pairing import ARMS, leaks, pairings, tabulate
+from tuner.comparison.pairing import leaks, pairings, tabulate
 from tuner.comparison.records import Comparison, Contrast
 from tuner.comparison.repeat import commands, environment
 from tuner.comparison.runs import Run
+from tuner.config import ARMS
 from tuner.errors import UsageError
 
 

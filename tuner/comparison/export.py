@@ -13,9 +13,9 @@ from tuner.errors import EnvironmentFault
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-COLOURS = {"cold": "#0072b2", "default": "#e69f00", "warm": "#d55e00"}
+COLOURS = {"tpe": "#009e73", "cold": "#0072b2", "default": "#e69f00", "warm": "#d55e00"}
 """Told apart by the colour-blind: Okabe and Ito's palette."""
-STYLES = {"cold": ":", "default": "--", "warm": "-"}
+STYLES = {"tpe": "-.", "cold": ":", "default": "--", "warm": "-"}
 SPECIAL = {"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}"}
 SPECIAL |= {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
 SPECIAL |= {

@@ -7,8 +7,6 @@ from tuner.comparison.measures import Pairing
 from tuner.comparison.runs import Run
 from tuner.errors import UsageError
 
-ARMS = ("cold", "default", "warm")
-"""In this order, each is a baseline of the later ones."""
 OF_THE_ARM = ("seed", "tracking", "warm_start", "code")
 """Keys of a configuration that do not change what is compared, or are checked elsewhere."""
 REMEDY = "Run both with the same options and versions, or `tuner run TASK --arms cold,warm`"
@@ -69,6 +67,8 @@ def _disagreements(runs: Sequence[Run]) -> Iterator[str]:
     for other in others:
         for what, mine, theirs in _differences(_facts(first), _facts(other)):
             study = first.study
+            if what == "sampler" and "tpe" in (study.arm, other.study.arm):
+                continue
             yield (
                 f"cannot pair {study.arm} and {other.study.arm} of {study.task.id}, seed"
                 f" {study.seed}: {what} differs ({mine} in {first.directory}, {theirs} in"

@@ -247,6 +247,16 @@ def test_a_seed_that_ends_before_another_completes_a_trial_leaves_no_curve(tmp_p
     assert "no completed trial for some seed" in comparison_page(comparison)
 
 
+def test_the_arm_of_another_sampler_is_paired_although_its_sampler_differs(tmp_path: Path) -> None:
+    sampled = [
+        finished(tmp_path, "tpe", seed, (2.0, 2.5, 1.5), test=1.0, changes={"sampler": "tpe"})
+        for seed in range(5)
+    ]
+    comparison = compare([*both(tmp_path, 0.3), *sampled])
+    pairs = [(contrast.baseline, contrast.candidate) for contrast in comparison.contrasts]
+    assert pairs == [("tpe", "cold"), ("tpe", "warm"), ("cold", "warm")]
+
+
 def test_cost_is_gpu_hours_where_gpus_were_used(tmp_path: Path) -> None:
     runs = [
         finished(tmp_path, arm, 0, (3.0, 1.0), gpu_hours=2 * 0.5 / 3600) for arm in ("cold", "warm")
