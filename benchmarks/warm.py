@@ -2,11 +2,11 @@
 
     nice -n 10 python -m benchmarks.warm --data-dir ../shared/data
 
-It is one experiment (`tuner run TASKS --arms tpe,cold,warm --repeats 5`) of somebody who has no past
-but the starter history, from which the data sets of the tasks are taken out, and `tuner compare` at
-its end. Run again, it goes on where it was interrupted: the experiment stays in ``build/warm``. The
-tables and curves are written to ``benchmarks/results/warm``. The sampler tries the default first in
-a cold study, too: an arm ``default`` would run the same configurations.
+It is one experiment (`tuner run TASKS --arms tpe,cold,warm --repeats 5`) of somebody who has no
+past but the starter history, from which the data sets of the tasks are taken out, and
+`tuner compare` at its end. Run again, it goes on where it was interrupted: the experiment stays in
+``build/warm``. The tables and curves are written to ``benchmarks/results/warm``. The sampler tries
+the default first in a cold study, too: an arm ``default`` would run the same configurations.
 """
 
 import argparse
