@@ -40,7 +40,7 @@ from tuner.asha import Asha, rung_steps
 from tuner.catalogue import configs
 from tuner.config import RunOptions, StudyConfig
 from tuner.context import Batch, TrialContext, TrialSetting
-from tuner.events import Ended, Event, Measured
+from tuner.events import Ended, Event, Finished, Measured
 from tuner.importers.archive import write_archive
 from tuner.journal import FILE_NAME, Journal
 from tuner.packing import NO_GPUS, Packing
@@ -56,6 +56,10 @@ TRIALS, STEPS = 30, 10
 EVERY = 3
 
 Array = NDArray[np.float64]
+Pair = tuple[str, str, int]
+"""Data set, model and seed: what the arms share."""
+Table = dict[Pair, dict[str, Array]]
+"""Regret after each trial, by arm."""
 
 
 class Stopped(BaseException):
@@ -72,14 +76,9 @@ class Job:
     seed: int
 
     @property
-    def pair(self) -> str:
-        """What the arms share."""
-        return f"{self.table.dataset}-{self.model}-{self.seed}"
-
-    @property
     def directory(self) -> Path:
         """Where its journal is."""
-        return BUILD / f"{self.pair}-{self.arm}"
+        return BUILD / f"{self.table.dataset}-{self.model}-{self.seed}-{self.arm}"
 
     @property
     def config(self) -> StudyConfig:
@@ -97,7 +96,7 @@ class Job:
 def execute(job: Job) -> None:
     """Run a study that is not there, and replace one that was cut off."""
     if (job.directory / FILE_NAME).is_file():
-        if len(Journal.open(job.directory).study.trials) == TRIALS:
+        if Journal.open(job.directory).finished:
             return
         (job.directory / FILE_NAME).unlink()
     job.directory.mkdir(parents=True, exist_ok=True)
@@ -110,6 +109,7 @@ def execute(job: Job) -> None:
         events = _train(job, data, asha, asked)
         journal.append(*events)
         search.on_trial_complete(str(number))
+    journal.append(Finished("all trials done", 0.0))
     journal.close()
     best = min(trial.value for trial in journal.study.ranking if trial.value is not None)
     print(f"{job.directory.name:50} {best:.6g}", flush=True)
@@ -180,13 +180,14 @@ def regrets(arms: dict[str, Study]) -> dict[str, Array]:
     return {arm: (path - best) / scale for arm, path in found.items()}
 
 
-def compared(table: list[dict[str, Array]], baseline: str, candidate: str) -> dict[str, object]:
-    """Differences of regret with 95 % intervals over the studies' pairs, and what they come to."""
-    pairs = [(row[baseline], row[candidate]) for row in table]
-    differences = {
-        n: interval([np.array([ours[n - 1] - theirs[n - 1] for theirs, ours in pairs])])
-        for n in AFTER
-    }
+def compared(table: Table, baseline: str, candidate: str) -> dict[str, object]:
+    """Differences of regret with 95 % intervals over the data sets, and what the pairs come to."""
+    pairs = [(row[baseline], row[candidate]) for row in table.values()]
+    by_dataset: dict[str, list[Array]] = {}
+    for (dataset, _, _), row in table.items():
+        by_dataset.setdefault(dataset, []).append(row[candidate] - row[baseline])
+    means = np.array([np.mean(rows, axis=0) for rows in by_dataset.values()])
+    differences = {n: interval([means[:, n - 1]]) for n in AFTER}
     reached = [np.flatnonzero(ours <= theirs[-1]) for theirs, ours in pairs]
     needed = [int(places[0]) + 1 if len(places) else TRIALS + 1 for places in reached]
     return {
@@ -203,29 +204,25 @@ def compared(table: list[dict[str, Array]], baseline: str, candidate: str) -> di
 
 def report(jobs: list[Job]) -> None:
     """Write and print what all finished studies come to."""
-    studies: dict[str, dict[str, Study]] = {}
+    studies: dict[Pair, dict[str, Study]] = {}
     for job in jobs:
-        if (job.directory / FILE_NAME).is_file():
-            studies.setdefault(job.pair, {})[job.arm] = Journal.open(job.directory).study
-    table = [regrets(arms) for arms in studies.values() if len(arms) == len(ARMS)]
+        if (job.directory / FILE_NAME).is_file() and (log := Journal.open(job.directory)).finished:
+            pair = (job.table.dataset, job.model, job.seed)
+            studies.setdefault(pair, {})[job.arm] = log.study
+    table = {pair: regrets(arms) for pair, arms in studies.items() if len(arms) == len(ARMS)}
     means = {
-        arm: [float(np.mean([row[arm][n - 1] for row in table])) for n in AFTER] for arm in ARMS
+        arm: [round(float(np.mean([row[arm][n - 1] for row in table.values()])), 3) for n in AFTER]
+        for arm in ARMS
     }
     found = {
         "studies": len(table) * len(ARMS),
-        "regret": {
-            arm: dict(zip(AFTER, map(_rounded, row), strict=True)) for arm, row in means.items()
-        },
+        "regret": {arm: dict(zip(AFTER, row, strict=True)) for arm, row in means.items()},
         "compared": {
             f"{new} - {old}": compared(table, old, new) for old, new in combinations(ARMS, 2)
         },
     }
     RESULTS.write_text(json.dumps(found, indent=1) + "\n")
     print(json.dumps(found, indent=1))
-
-
-def _rounded(number: float) -> float:
-    return round(number, 3)
 
 
 def planned(seeds: int) -> Iterator[Job]:
