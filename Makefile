@@ -1,8 +1,12 @@
-# demo    set up an environment and tune a model        test    set up and run the tests
-# check   style, types, docs in step with the code       lock    renew constraints.txt
-# lowest  the tests with the oldest versions admitted    TORCH=cpu  PyTorch without CUDA
+# demo    set up an environment and tune a model
+# test    set up and run the tests that are not slow; ARGS= runs all, ARGS='-m slow' the others
+# check   style, types, docs in step with the code
+# lock    renew constraints.txt
+# lowest  the tests with the oldest versions admitted
+# With TORCH=cpu: PyTorch without CUDA
 
 TORCH  ?=
+ARGS   ?= -m "not slow"
 VENV   ?= .venv$(addprefix -,$(TORCH))
 PYTHON ?= $(firstword $(foreach python,python3 python3.12 python3.11,\
 	$(shell $(python) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' \
