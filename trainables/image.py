@@ -134,8 +134,8 @@ class Scale:
     deviation: "Tensor"
 
     def __call__(self, images: "Tensor") -> "Tensor":
-        """Images of 0 to 255 on the scale that the network is trained on."""
-        return (images - self.mean) / self.deviation
+        """Images of 0 to 255 on the scale that the network is trained on, in one pass."""
+        return (-self.mean / self.deviation).addcmul(images, 1 / self.deviation)
 
 
 @dataclass(frozen=True)

@@ -125,9 +125,23 @@ def test_augmentation_moves_pixels_and_invents_none() -> None:
     shifted = augment(images, {"flip": False, "crop": 2, "rotation": 0.0})
     assert torch.equal(shifted[:, :, 2:6, 2:6] > 0, torch.ones(64, 3, 4, 4, dtype=torch.bool))
     assert not torch.equal(shifted, same)
+    windows = torch.nn.functional.pad(images, (2, 2, 2, 2)).unfold(2, 8, 1).unfold(3, 8, 1)
+    hits = (windows.permute(0, 2, 3, 1, 4, 5) == shifted[:, None, None]).flatten(3).all(3)
+    assert hits.sum((1, 2)).tolist() == [1] * 64, "each image is one window of itself"
+    assert len(hits.nonzero()[:, 1:].unique(dim=0)) > 10
     turned = augment(images, {"flip": False, "crop": 0, "rotation": 30.0})
     assert turned.shape == same.shape
     assert not torch.equal(turned, same)
+
+
+def test_the_same_images_are_shifted_alike_however_they_lie_in_memory() -> None:
+    how = {"flip": False, "crop": 2, "rotation": 0.0}
+    images = torch.randint(0, 256, (5, 3, 6, 8), dtype=torch.uint8)
+    torch.manual_seed(0)
+    plain = augment(images, how)
+    torch.manual_seed(0)
+    last = augment(images.to(memory_format=torch.channels_last), how)
+    assert torch.equal(plain, last)
 
 
 def test_a_checkpoint_of_larger_kernels_and_other_classes_is_begun_with() -> None:
