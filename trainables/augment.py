@@ -30,7 +30,7 @@ def _draw(count: int, like: Tensor) -> Tensor:
 
 
 def _shift(images: Tensor, reach: int) -> Tensor:
-    """Copies whole lines of pixels: an index for each pixel would cost eighteen times as much."""
+    """Copies whole lines of pixels: an index for each pixel would cost most of the time."""
     count, channels, height, width = images.shape
     padded = functional.pad(images, (reach, reach, reach, reach)).permute(0, 2, 3, 1).contiguous()
     down, right = ((_draw(count, images) * (2 * reach + 1)).long() for _ in range(2))

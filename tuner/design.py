@@ -62,7 +62,8 @@ class Design:
         """What to type for the warm study of a member's task and seed."""
         tasks = [config.task.id for config in self.configs]
         source, options = _command(self.commands[tasks.index(member.task)])
-        return shlex.join(["tuner", "run", source, *options, "--seed", str(member.seed)])
+        sampler = ["--sampler", "tpe"] if member.arm == "tpe" else []
+        return shlex.join(["tuner", "run", source, *options, *sampler, "--seed", str(member.seed)])
 
     @property
     def command(self) -> str:

@@ -1,5 +1,6 @@
 """What a resume notices of a study's file and of the versions."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ from meta.study import Study
 from tests.tuner.configs import LEAST
 from tuner import changes
 from tuner.changes import config_changes, version_changes, versions
-from tuner.config import RunOptions
+from tuner.config import RunOptions, StudyConfig
 from tuner.config_reader import Override, load
+from tuner.design import Design, Member
 from tuner.driver import resume
 from tuner.errors import UsageError
 from tuner.journal import Journal
@@ -34,6 +36,15 @@ def header(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 def test_a_file_that_says_the_same_is_no_change(header: dict[str, Any]) -> None:
     Path("x.yaml").write_text(LEAST.replace("version: 1", "# a comment\nversion: 1"))
     assert config_changes(header) == []
+
+
+def test_a_study_of_the_arm_tpe_of_ones_own_file_can_be_resumed(header: dict[str, Any]) -> None:
+    """Its sampler is the arm's, not the file's, and its command says so."""
+    config = StudyConfig.from_json(header["config"])
+    design = Design((config,), ("tpe", "warm"), (3, 4, 5), (header["command"],))
+    command = design.study_command(Member(config.task.id, "tpe", config.seed))
+    config = replace(config, sampler="tpe")
+    assert config_changes({**header, "command": command, "config": config.to_json()}) == []
 
 
 def test_each_key_that_changed_is_told_with_both_values(header: dict[str, Any]) -> None:

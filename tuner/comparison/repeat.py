@@ -8,7 +8,7 @@ from tuner.comparison.runs import Run
 from tuner.design import Record
 from tuner.errors import RunDirectoryError
 
-OF_AN_ARM = {"cold": " --baseline", "default": " --arms default"}
+OF_AN_ARM = {"tpe": " --arms tpe", "cold": " --baseline", "default": " --arms default"}
 
 
 def study_command(arm: str, command: str) -> str:
