@@ -77,7 +77,9 @@ class TrialContext:
 
     A batch holds the new measurements, ``ended`` (None, or state, reason and seconds), ``value``,
     the last one measured, and ``usage``, what was used since the batch before; no dict,
-    for Ray flattens those.
+    for Ray flattens those. Measurements that were not sent when a checkpoint was written are kept
+    with it, and sent when the trial goes on from there. The checkpoint itself goes when the driver
+    knows how the trial ended (``tuner.checkpoints``).
     """
 
     def __init__(
@@ -109,12 +111,18 @@ class TrialContext:
         self._batch: list[Measurement] = []
         self._last: Measurement | None = None
         self._restored = False
+        self._inherited: Measurement | None = None
         self._sent = self._began = time.monotonic()
 
     @property
     def seconds(self) -> float:
         """How long the trial has trained, over a restart from a checkpoint."""
         return time.monotonic() - self._began
+
+    @property
+    def measured(self) -> bool:
+        """Whether there is a measurement, be it one that came with a checkpoint."""
+        return self._last is not None
 
     def report(
         self,
@@ -145,11 +153,12 @@ class TrialContext:
     def end(self, state: TrialState, reason: str = "") -> None:
         """Send what is left and how the trial ended.
 
-        After an error for lack of GPU memory the checkpoint stays: the trial may be run again.
+        A final training drops its checkpoint, but after an error for lack of GPU memory: it may be
+        run again.
         """
-        if state is TrialState.COMPLETED and self._last is None:
+        if state is TrialState.COMPLETED and not self.measured:
             state, reason = TrialState.FAILED, "reported no value"
-        if not reason.startswith(OUT_OF_GPU_MEMORY):
+        if self.final and not reason.startswith(OUT_OF_GPU_MEMORY):
             self._drop_checkpoints()
         self._flush((str(state), reason, self.seconds))
 
@@ -159,7 +168,9 @@ class TrialContext:
             shutil.rmtree(self._fresh, ignore_errors=True)
             self._fresh.mkdir(parents=True)
             write(self._fresh)
-            (self._fresh / PROGRESS_FILE).write_text(json.dumps({"seconds": self.seconds}))
+            unsent = [measurement.to_json() for measurement in self._batch]
+            progress = {"seconds": self.seconds, "unsent": unsent}
+            (self._fresh / PROGRESS_FILE).write_text(json.dumps(progress))
             shutil.rmtree(self._kept, ignore_errors=True)
             self._fresh.rename(self._kept)
         except OSError as error:
@@ -170,12 +181,19 @@ class TrialContext:
         for folder in (self._kept, self._fresh):
             try:
                 progress = json.loads((folder / PROGRESS_FILE).read_text())
+                unsent = [Measurement.from_json(fields) for fields in progress.get("unsent", [])]
                 self._began = time.monotonic() - float(progress["seconds"])
-            except (OSError, ValueError, KeyError, TypeError):
+            except (OSError, ValueError, KeyError, TypeError, AttributeError):
                 continue
             self._restored = True
+            self._go_on(unsent)
             return folder
         return None
+
+    def _go_on(self, unsent: list[Measurement]) -> None:
+        self._batch = unsent
+        self._last = self._inherited = unsent[-1] if unsent else None
+        self._used_steps = self._last.step if self._last else 0
 
     def keep(self, write: Callable[[Path], None]) -> None:
         """See ``trainables.base.Context``; raises ``RuntimeError`` in a trial."""
@@ -187,11 +205,12 @@ class TrialContext:
 
     def forget(self) -> bool:
         """Drop a checkpoint from which the trial could not go on; False if there was none."""
-        in_vain = self._restored and self._last is None
+        in_vain = self._restored and self._last is self._inherited
         if in_vain:
             logging.warning("%s: not usable, the trial starts anew", self._kept)
             self._drop_checkpoints()
             self._restored = False
+            self._go_on([])
             self._began = time.monotonic()
         return in_vain
 
@@ -260,12 +279,14 @@ def _train(trainable: Trainable, context: TrialContext, config: Config) -> None:
     """Train, and once more from the start if the checkpoint is what stands in the way."""
     try:
         trainable.train(config, context)
+        if context.measured or not context.forget():
+            return
     except (Diverged, BadReport):
         raise
     except Exception as error:
         if out_of_memory(error) or not context.forget():
             raise
-        trainable.train(config, context)
+    trainable.train(config, context)
 
 
 def _reason(error: Exception) -> str:

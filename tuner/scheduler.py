@@ -4,7 +4,6 @@ Ray calls the scheduler before the searcher, so this is where a result becomes d
 trial gets its final state; the searcher then reads that state from the journal.
 """
 
-import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -121,12 +120,7 @@ class StudyScheduler(FIFOScheduler):
         if not ended.reason.startswith(OUT_OF_GPU_MEMORY):
             return None
         share = self._packing.larger(ended.trial)
-        if share is not None:
-            return Requeued(ended.trial, share, ended.reason)
-        for name in (str(ended.trial), f"{ended.trial}.new"):
-            folder = self._journal.path.parent / "checkpoints" / name
-            shutil.rmtree(folder, ignore_errors=True)
-        return None
+        return None if share is None else Requeued(ended.trial, share, ended.reason)
 
 
 def _ended(id: int, end: tuple[str, str, float] | None) -> Ended | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuner.asha import rung_steps
+from tuner.checkpoints import FOLDER
 from tuner.cluster import Cluster
 from tuner.config import StudyConfig
 from tuner.context import TrialSetting
@@ -77,7 +78,7 @@ def _setting(config: StudyConfig, directory: Path, allotment: Allotment) -> Tria
         metric=config.metric,
         max_steps=budget.max_steps,
         rungs=rung_steps(budget.grace_steps, budget.reduction_factor, budget.max_steps),
-        checkpoints=directory / "checkpoints",
+        checkpoints=directory / FOLDER,
         device=allotment.device,
         threads=allotment.threads,
         code=Path(config.code) if config.code else None,

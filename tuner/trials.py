@@ -11,6 +11,7 @@ from ray import tune
 from meta.recommend import Recommendation
 from meta.study import TrialState
 from tuner.asha import Asha
+from tuner.checkpoints import drop_when_ended
 from tuner.events import Ended, Finished
 from tuner.journal import Journal
 from tuner.limits import Limits
@@ -40,6 +41,7 @@ def run_trials(session: Session, final_fits: int = 0) -> None:
     os.environ[MAX_PENDING] = str(allotment.concurrency)
     limits = Limits(journal, config.budget, session.signals, final_fits)
     packing = _packing(session)
+    drop_when_ended(journal)
     tries = 1 + (MAX_REQUEUES if allotment.gpu else 0)
     ended = sum(trial.state is not TrialState.RUNNING for trial in journal.trials.values())
     trainable = partial(run_trial, session.setting, session.data)

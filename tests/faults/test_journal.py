@@ -7,15 +7,16 @@ import sys
 import time
 from contextlib import closing
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
-from meta.study import TrialState
+from meta.study import Study, TrialState
 from tests.faults.points import Connection, FaultPoint, raising
 from tests.tuner.test_journal import HEADER, STUDY, trial_events, write_study
 from tuner.errors import EnvironmentFault, RunDirectoryError
 from tuner.events import Event, Started
-from tuner.journal import Journal, connect_readonly, read_entries
+from tuner.journal import Entry, Journal, connect_readonly, read_entries
 
 KILLED = """
 import os, signal, sys
@@ -69,25 +70,31 @@ def append(journal: Journal, events: list[Event]) -> None:
         journal.append(event)
 
 
+WRITES = [event for trial in range(4) for event in trial_events(trial)]
+
+
+def fill_up(directory: Path, where: str, n: int) -> Study:
+    """Let the ``n``-th of ``WRITES`` find a full disk; what was acknowledged until then."""
+    directory.mkdir()
+    journal = Journal.create(directory, STUDY, HEADER)
+    full = FaultPoint(n, raising(sqlite3.OperationalError("database or disk is full")))
+    never = FaultPoint(0, lambda: None, once=True)
+    points = (full, never) if where == "insert" else (never, full)
+    journal._connection = Connection(journal._connection, *points)  # type: ignore[assignment]
+    with pytest.raises(EnvironmentFault, match=r"disk is full.*Free space.*tuner resume"):
+        append(journal, WRITES)
+    assert journal.fault is not None
+    journal.close()
+    return journal.study
+
+
 @pytest.mark.parametrize("where", ["insert", "commit"])
 def test_a_full_disk_at_any_write_keeps_what_was_acknowledged(tmp_path: Path, where: str) -> None:
-    events = [event for trial in range(4) for event in trial_events(trial)]
-    for n in range(1, len(events) + 1):
-        directory = tmp_path / str(n)
-        directory.mkdir()
-        journal = Journal.create(directory, STUDY, HEADER)
-        full = FaultPoint(n, raising(sqlite3.OperationalError("database or disk is full")))
-        never = FaultPoint(0, lambda: None, once=True)
-        points = (full, never) if where == "insert" else (never, full)
-        journal._connection = Connection(journal._connection, *points)  # type: ignore[assignment]
-        with pytest.raises(EnvironmentFault, match=r"disk is full.*Free space.*tuner resume"):
-            append(journal, events)
-        assert journal.fault is not None
-        study = journal.study
-        journal.close()
-        again = Journal.open(directory)
+    for n in range(1, len(WRITES) + 1):
+        study = fill_up(tmp_path / str(n), where, n)
+        again = Journal.open(tmp_path / str(n))
         assert again.study == study
-        again.append(*events[n - 1 :])
+        again.append(*WRITES[n - 1 :])
         assert [t.state for t in again.study.trials] == [TrialState.COMPLETED] * 4
         again.close()
 
@@ -160,18 +167,26 @@ def test_of_two_processes_that_want_a_run_directory_at_most_one_has_it(tmp_path:
     assert all(codes in ([0, 1], [1, 1]) for codes in outcomes), outcomes
 
 
-@pytest.mark.parametrize("jump", [-3600.0, 3600.0, -1.7e9])
-def test_a_clock_that_jumps_changes_neither_order_nor_durations(
-    tmp_path: Path, jump: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    journal = write_study(tmp_path, 1)
+JUMPS = (-3600.0, 3600.0, -1.7e9)
+
+
+def jumping(directory: Path, jump: float) -> list[Entry]:
+    """What a journal holds whose clock jumped by so many seconds after the first of two trials."""
+    journal = write_study(directory, 1)
     clock = time.time
-    monkeypatch.setattr("time.time", lambda: clock() + jump)
-    for event in trial_events(1):
-        journal.append(event)
+    with patch("time.time", lambda: clock() + jump):
+        for event in trial_events(1):
+            journal.append(event)
     journal.close()
-    with closing(connect_readonly(tmp_path)) as reader:
-        entries = list(read_entries(reader))
+    with closing(connect_readonly(directory)) as reader:
+        return list(read_entries(reader))
+
+
+@pytest.mark.parametrize("jump", JUMPS)
+def test_a_clock_that_jumps_changes_neither_order_nor_durations(
+    tmp_path: Path, jump: float
+) -> None:
+    entries = jumping(tmp_path, jump)
     elapsed = [entry.elapsed_seconds for entry in entries]
     assert elapsed == sorted(elapsed)
     assert [entry.sequence for entry in entries] == list(range(1, 11))

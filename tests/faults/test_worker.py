@@ -3,6 +3,7 @@
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from ray.tune.experiment import Trial as RayTrial
@@ -51,19 +52,24 @@ def test_a_trial_that_fails_for_itself_is_not_trained_twice(tmp_path: Path) -> N
     assert batch["ended"][0] == TrialState.FAILED
 
 
-@pytest.mark.parametrize("call", ["mkdir", "write_text", "rename"])
-@pytest.mark.parametrize("n", [1, 2, 3])
-def test_a_full_disk_leaves_a_whole_checkpoint(
-    tmp_path: Path, call: str, n: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    context = TrialContext(setting(tmp_path), 0, 0, None, lambda _: None)
+def save_on_full_disk(folder: Path, call: str, n: int) -> Path | None:
+    """Save two checkpoints, the ``n``-th call finding a full disk; the one that is kept."""
+    context = TrialContext(setting(folder), 0, 0, None, lambda _: None)
     full = FaultPoint(n, raising(OSError(28, "No space left on device")))
-    with monkeypatch.context() as patch:
-        wrapped = full.wrap(getattr(Path, call))
-        patch.setattr(Path, call, lambda *args, **kwargs: wrapped(*args, **kwargs))
+    wrapped = full.wrap(getattr(Path, call))
+    with patch.object(Path, call, lambda *args, **kwargs: wrapped(*args, **kwargs)):
         for step in "12":
             context.save(lambda folder, step=step: folder.joinpath("a").write_text(step) and None)
-    kept = TrialContext(setting(tmp_path), 0, 0, None, lambda _: None).restore()
+    return TrialContext(setting(folder), 0, 0, None, lambda _: None).restore()
+
+
+CALLS = ("mkdir", "write_text", "rename")
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_a_full_disk_leaves_a_whole_checkpoint(tmp_path: Path, call: str, n: int) -> None:
+    kept = save_on_full_disk(tmp_path, call, n)
     assert kept is None or (kept / "a").read_text() in "12"
     assert kept is not None or n == 1 or call != "rename"
 

@@ -63,22 +63,23 @@ def test_without_nvml_nobody_waits() -> None:
     wait_until_free(10**15, None)
 
 
-@pytest.mark.parametrize(
-    ("error", "begins"),
-    [
-        (torch.cuda.OutOfMemoryError("CUDA out of memory. Tried"), "out of memory (gpu): CUDA"),
-        (RuntimeError("CUDA error: out of memory\nCompile with"), "out of memory (gpu): CUDA"),
-        (RuntimeError("CUBLAS_STATUS_ALLOC_FAILED when"), "out of memory (gpu)"),
-        (ValueError("xgboost: cudaErrorMemoryAllocation"), "out of memory (gpu)"),
-        (MemoryError(), "out of memory (host)"),
-        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "out of memory (host)"),
-    ],
-)
+MEMORY = [
+    (torch.cuda.OutOfMemoryError("CUDA out of memory. Tried"), "out of memory (gpu): CUDA"),
+    (RuntimeError("CUDA error: out of memory\nCompile with"), "out of memory (gpu): CUDA"),
+    (RuntimeError("CUBLAS_STATUS_ALLOC_FAILED when"), "out of memory (gpu)"),
+    (ValueError("xgboost: cudaErrorMemoryAllocation"), "out of memory (gpu)"),
+    (MemoryError(), "out of memory (host)"),
+    (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "out of memory (host)"),
+]
+OTHERS = [RuntimeError("shape mismatch"), ValueError(""), KeyError("x")]
+
+
+@pytest.mark.parametrize(("error", "begins"), MEMORY)
 def test_memory_of_the_gpu_and_of_the_host_are_told_apart(error: Exception, begins: str) -> None:
     assert (out_of_memory(error) or "").startswith(begins)
 
 
-@pytest.mark.parametrize("error", [RuntimeError("shape mismatch"), ValueError(""), KeyError("x")])
+@pytest.mark.parametrize("error", OTHERS)
 def test_other_errors_are_not_about_memory(error: Exception) -> None:
     assert out_of_memory(error) is None
 

@@ -173,10 +173,55 @@ def test_a_checkpoint_with_damaged_progress_counts_as_none(tmp_path: Path) -> No
     assert trial.restore() is None
 
 
-def test_an_ended_trial_leaves_no_checkpoint(outcome: Any, tmp_path: Path) -> None:
+def killed_at(setting: TrialSetting, step: int) -> None:
+    """A trial whose worker died when it had kept the checkpoint of a step."""
+    sent: list[Batch] = []
+    trial = TrialContext(setting, 0, 1, None, sent.append)
+    for number in range(1, step + 1):
+        trial.report(number, float(number))
+        trial.save(lambda folder, number=number: (folder / "step").write_text(str(number)) and None)
+
+
+def resuming(config: Any, context: Context) -> None:
+    kept = context.restore()
+    done = int((kept / "step").read_text()) if kept else 0
+    for number in range(done + 1, context.max_steps + 1):
+        context.report(number, float(number))
+
+
+def test_what_was_measured_and_not_sent_comes_back_with_the_checkpoint(
+    outcome: Any, tmp_path: Path
+) -> None:
+    killed_at(setting(tmp_path), 2)
+    assert steps(outcome(resuming)) == [[2, 3], [4]]
+
+
+def test_a_trial_whose_last_step_was_done_but_not_sent_is_not_trained_again(
+    outcome: Any, tmp_path: Path
+) -> None:
+    killed_at(setting(tmp_path), 4)
+    (batch,) = outcome(resuming)
+    assert batch["ended"][:2] == ("COMPLETED", "")
+    assert steps([batch]) == [[4]]
+
+
+@pytest.mark.parametrize("content", ["9", "none"])
+def test_a_checkpoint_that_leads_to_nothing_costs_its_steps_and_not_the_trial(
+    outcome: Any, tmp_path: Path, content: str
+) -> None:
+    killed_at(setting(tmp_path), 3)
+    (tmp_path / "checkpoints" / "0" / "step").write_text(content)
+    batches = outcome(resuming)
+    assert batches[-1]["ended"][0] == "COMPLETED"
+    assert [step for batch in steps(batches) for step in batch] == [1, 2, 3, 4]
+
+
+def test_the_checkpoint_stays_until_the_driver_knows_how_the_trial_ended(
+    outcome: Any, tmp_path: Path
+) -> None:
     def train(config: Any, context: Context) -> None:
         context.save(lambda folder: (folder / "big.bin").write_bytes(b"0" * 1000))
         context.report(1, 1.0)
 
     outcome(train)
-    assert not list((tmp_path / "checkpoints").glob("*"))
+    assert (tmp_path / "checkpoints" / "0" / "big.bin").exists()

@@ -10,6 +10,7 @@ from ray.tune.schedulers import TrialScheduler
 from meta.study import Measurement, TrialState
 from tests.tuner.studies import METRIC, journal, no_packing, trial
 from tuner.asha import Asha
+from tuner.checkpoints import drop_when_ended
 from tuner.events import Started
 from tuner.journal import Journal
 from tuner.packing import Gpus, Packing
@@ -150,6 +151,7 @@ def test_what_runs_out_of_a_whole_gpu_fails_and_leaves_no_checkpoint(
 ) -> None:
     packing = Packing(Gpus(1.0, 0, 0.5), lambda config: 0, log.ledger)
     scheduler = StudyScheduler(log, Asha(METRIC, (), 2), packing)
+    drop_when_ended(log)
     checkpoint = tmp_path / "checkpoints" / "0"
     checkpoint.mkdir(parents=True)
     for share, state in ((0.5, TrialState.RUNNING), (1.0, TrialState.FAILED)):
