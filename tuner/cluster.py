@@ -104,6 +104,21 @@ class Cluster:
             if node["Alive"]
         ]
 
+    @property
+    def lifelines(self) -> tuple[tuple[str, int], tuple[str, int]]:
+        """Where the raylet of this machine and the head of the cluster listen; raises as above."""
+        self.nodes  # noqa: B018
+        import ray
+
+        here = ray.get_runtime_context()
+        (mine,) = (
+            (str(node["NodeManagerAddress"]), int(node["NodeManagerPort"]))
+            for node in ray.nodes()  # type: ignore[no-untyped-call]
+            if node["NodeID"] == here.get_node_id()
+        )
+        host, _, port = here.gcs_address.rpartition(":")
+        return mine, (host.strip("[]"), int(port))
+
     def machines(self, resources: Resources) -> list[Node]:
         """The nodes, with the memory of their GPUs where trials may use these; raises as above."""
         nodes = self.nodes

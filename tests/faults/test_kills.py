@@ -1,0 +1,59 @@
+"""Rows 1 and 14: a driver that is killed again and again, and a Ray that goes from under it."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from meta.study import TrialState
+from tests.faults.kills import Victim, assert_as_if_nothing_had_happened, kill_again_and_again
+from tests.tuner.test_driver import start, wait_for_trials
+from tuner.config import RunOptions
+from tuner.driver import resume
+from tuner.journal import Journal
+
+KILLS, TRIALS = 3, 40
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.usefixtures("ray_cluster")]
+
+
+def test_a_driver_that_is_killed_again_and_again_loses_nothing(tmp_path: Path) -> None:
+    import ray
+
+    victim = Victim(tmp_path, ray.get_runtime_context().gcs_address, TRIALS)
+    toll = kill_again_and_again(victim, KILLS, seed=0)
+    assert toll.lost == 0
+    assert_as_if_nothing_had_happened(victim.study, TRIALS)
+
+
+def child(pid: int, program: str) -> int:
+    """The process that ``pid`` has started of a program; the last, for a start is tried again."""
+    found = [
+        int(one)
+        for folder in Path(f"/proc/{pid}/task").iterdir()
+        for one in (folder / "children").read_text().split()
+        if Path(f"/proc/{one}/cmdline").read_text().split("\0")[0].endswith(program)
+    ]
+    return max(found)
+
+
+def test_a_ray_that_is_killed_is_said_and_the_study_can_be_resumed(
+    tmp_path: Path, mlflow_store: str
+) -> None:
+    process, out = start(tmp_path, mlflow_store, "--no-history", "--no-finalize")
+    wait_for_trials(out, 3, process)
+    os.kill(child(process.pid, "raylet/raylet"), signal.SIGKILL)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 3, said
+    assert "Ray is gone (nothing answers at " in said
+    assert f"`tuner resume {out}`" in said
+    log = Journal.open(out)
+    log.close()
+    before = log.study.trials
+    study = resume(out, RunOptions(quiet=True, finalize=False)).study
+    assert [trial.id for trial in study.trials] == list(range(16))
+    assert {t.state for t in study.trials} == {TrialState.COMPLETED, TrialState.STOPPED}
+    for trial in before:
+        after = study.trials[trial.id].measurements
+        assert after[: len(trial.measurements)] == trial.measurements
