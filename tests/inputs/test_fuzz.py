@@ -1,21 +1,29 @@
 """Whatever a file, a command line or a journal holds, only the project's own errors escape."""
 
 import contextlib
+import csv
+import json
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow
+import pyarrow.parquet as parquet
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.inputs.cases import GOOD
+from tests.tuner.importers.tasks import CONFIG
 from tests.tuner.test_journal import HEADER, STUDY, trial_events
 from tuner.arguments import ARGUMENTS, COMMANDS
 from tuner.config_reader import Override, load
 from tuner.errors import TunerError, UsageError
+from tuner.importers.history import Request, import_studies
 from tuner.journal import FILE_NAME, Journal
 from tuner.parser import parse
 
 WORDS = [*ARGUMENTS, *" ".join(COMMANDS).split(), "toy-curve", "5", "budget.trials=3", "--", "-"]
+COLUMNS = ["lr", "learning_rate", "max_depth", "kind", "rmse", "state", "study", "seconds", "value"]
 KEYS = ["version", "task", "metric", "space", "budget", "resources", "seed", "float", "int", "log"]
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
@@ -88,3 +96,63 @@ def test_any_bytes_in_a_journal(place: int, content: bytes) -> None:
         path.write_bytes(JOURNAL[:place] + content + JOURNAL[place + len(content) :])
         with contextlib.suppress(TunerError):
             Journal.open(Path(folder)).close()
+
+
+cells = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**63), 2**63 - 1),
+    st.floats(),
+    st.text(max_size=8),
+    st.sampled_from(
+        ["nan", "1e999", "-1.797e308", "0,1", "running", "done", "1 days 00:00:01", "a"]
+    ),
+)
+
+
+@st.composite
+def tables(draw: st.DrawFn, values: st.SearchStrategy[object]) -> dict[str, list[object]]:
+    """Columns of one length, some of them named as those of a past are."""
+    names = st.sampled_from(COLUMNS) | st.text(max_size=5)
+    length = draw(st.integers(0, 5))
+    column = st.lists(values, min_size=length, max_size=length)
+    return draw(st.dictionaries(names, column, min_size=1, max_size=6))
+
+
+def imported(name: str, write: Callable[[Path], None]) -> None:
+    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(UsageError):
+        path = Path(folder, name)
+        write(path)
+        request = Request(str(path), "task.yaml", dry_run=True)
+        outcome = import_studies(request, CONFIG, ("sqlite:///none.db", "none"))
+        assert outcome.text()
+        json.dumps(outcome.to_json())
+
+
+@given(st.binary(max_size=200) | st.binary(max_size=100).map(lambda tail: b"PAR1" + tail))
+@settings(max_examples=60, deadline=None)
+def test_any_bytes_as_a_past(content: bytes) -> None:
+    imported("runs.csv", lambda path: path.write_bytes(content) and None)
+
+
+@given(tables(cells))
+@settings(max_examples=150, deadline=None)
+def test_any_table_as_a_past(table: dict[str, list[object]]) -> None:
+    def write(path: Path) -> None:
+        with path.open("w", newline="", encoding="utf-8", errors="surrogatepass") as file:
+            rows = csv.writer(file)
+            rows.writerow(table)
+            rows.writerows(zip(*table.values(), strict=True))
+
+    imported("runs.csv", write)
+
+
+@given(
+    tables(st.none() | st.floats())
+    | tables(st.none() | st.text(max_size=5))
+    | tables(st.integers(-(2**63), 2**63 - 1))
+    | tables(st.lists(st.integers(0, 9), max_size=2))
+)
+@settings(max_examples=80, deadline=None)
+def test_any_parquet_table_as_a_past(table: dict[str, list[object]]) -> None:
+    imported("runs.parquet", lambda path: parquet.write_table(pyarrow.table(table), path))
