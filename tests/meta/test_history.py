@@ -19,7 +19,7 @@ SPACE = SearchSpace(
 )
 RMSE = Metric("rmse", "min", low=0.0)
 FLOAT_MAX = 1.7976931348623157e308
-GOOD = {"learning_rate": 0.1, "depth": 5, "booster": "tree"}
+GOOD: Config = {"learning_rate": 0.1, "depth": 5, "booster": "tree"}
 
 
 def trial(

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -33,10 +34,9 @@ def free_port() -> int:
         return port
 
 
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The environment of somebody who may use a cluster of one node; its ``HOME`` holds all."""
-    home = tmp_path_factory.mktemp("cluster")
+@contextmanager
+def cluster_of_one_node(home: Path) -> Iterator[dict[str, str]]:
+    """The environment of somebody who may use the cluster; its ``HOME`` holds all."""
     (home / ".ray").mkdir()
     (home / ".ray" / "auth_token").write_text("0123456789abcdef" * 4)
     dashboard = str(free_port())
@@ -68,6 +68,12 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
             yield environment
         finally:
             process.terminate()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    with cluster_of_one_node(tmp_path_factory.mktemp("cluster")) as environment:
+        yield environment
 
 
 def wait_until(happened: Callable[[], bool], complaint: str, log: Path | None = None) -> None:
@@ -121,18 +127,26 @@ def test_without_the_token_the_job_is_refused(cluster: dict[str, str]) -> None:
     assert "uthenticat" in job.stdout + job.stderr
 
 
-@pytest.mark.usefixtures("ray_cluster")
-def test_a_stopped_job_can_be_resumed(
-    cluster: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    out = tmp_path / "run"
+def start_slow(cluster: dict[str, str], out: Path) -> None:
+    """Submit a study as the job ``slow``, and wait until a trial of it has ended."""
     slow = ["--set", "space.step_seconds={float: [0.1, 0.2]}", "--out", str(out)]
     job = ray(cluster, *SUBMIT, "--no-wait", "--submission-id", "slow", *RUN, *slow)
     assert job.returncode == 0, job.stdout + job.stderr
     wait_until(lambda: bool(_ended(out)), "the job ended no trial")
+
+
+def stop_slow(cluster: dict[str, str], out: Path) -> int:
+    """Stop that job; the exit code of the study."""
     ray(cluster, "job", "stop", "slow")
     wait_until(lambda: "exit_code" in (out / "status.json").read_text(), "the job goes on")
-    assert json.loads((out / "status.json").read_text())["exit_code"] == 143
+    return int(json.loads((out / "status.json").read_text())["exit_code"])
+
+
+@pytest.mark.usefixtures("ray_cluster")
+def test_a_stopped_job_can_be_resumed(cluster: dict[str, str], tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    start_slow(cluster, out)
+    assert stop_slow(cluster, out) == 143
     before = _ended(out)
     study = resume(out, RunOptions(quiet=True)).study
     assert len(before) < len(study.trials) == 20

@@ -1,0 +1,59 @@
+"""docs/reliability.md, from what was measured."""
+
+from pathlib import Path
+from typing import Any
+
+from benchmarks.faults.table import ROWS, Row
+
+RESULTS = Path(__file__).parents[1] / "results"
+FAULTS, BAD_INPUT = RESULTS / "faults.json", RESULTS / "bad_input.json"
+PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
+
+FAULTS_HEAD = """# Reliability
+
+## Faults
+
+What goes wrong, the tests (under `tests/`) that make it go wrong, and what it costs: measured by
+`python -m benchmarks.faults` on two cores without a GPU, shown by `python -m benchmarks.faults
+--page`. After each of these faults `tuner resume` ends the study with all its trials.
+
+| row | fault | tested by | figure |
+|--:|---|---|---|
+"""
+
+FAULTS_NOTES = """
+Ray learns of a worker's end from a closed socket, so the reason of a trial whose worker died names
+no signal and no exit code.
+"""
+
+BAD_INPUT_TEXT = """
+## Bad input
+
+`python -m benchmarks.bad_input` types every case of `tests/inputs` and judges the answer:
+
+| | |
+|---|--:|
+| rows of the list of bad input that are tested | {rows_with_a_case} of {rows} |
+| cases typed that are answered as they should be: exit code, nothing written, no traceback | \
+{passed} of {typed} |
+| answers that name the value | {name_the_value} of {typed} |
+| answers that name a way out | {name_a_way_out} of {typed} |
+| tests of what is not typed (data, past studies, reports of a trial) that pass | \
+{tests_passed} of {tests_of_what_is_not_typed} |
+
+Configurations, command lines, journals and tables of past trials are fuzzed besides
+(`tests/inputs/test_fuzz.py`): only the project's own errors escape.
+"""
+
+
+def page(faults: dict[str, Any], bad_input: dict[str, Any]) -> str:
+    """The whole page, of the results under their names."""
+    lines = [_line(number, row, faults.get(str(number))) for number, row in ROWS.items()]
+    table = "\n".join(lines) + "\n"
+    return FAULTS_HEAD + table + FAULTS_NOTES + BAD_INPUT_TEXT.format(**bad_input)
+
+
+def _line(number: int, row: Row, kept: dict[str, Any] | None) -> str:
+    figures = kept["figures"] if kept else {}
+    shown = ", ".join(f"{name} {value}" for name, value in figures.items()) or "not measured"
+    return f"| {number} | {row.fault} | `{row.tests}` | {shown} |"

@@ -1,0 +1,216 @@
+"""Whether what a study costs stays flat: in a long study, in a full store, and beside others.
+
+    python -m benchmarks.load                                         (hours)
+    python -m benchmarks.load --trials 1000 --studies 8 --processes 6 (what results/load.json shows)
+
+`long` watches one study of trivial trials from outside: memory, open files and processes of the
+driver and all that it started, shared memory of the machine, and the seconds per trial, in tenths
+of the study. `full` runs studies into one store one after the other: seconds and peak memory of
+each. `beside` starts `tuner run` several times at once on one new store, and counts what the store
+has in the end.
+"""
+
+import argparse
+import json
+import os
+import platform
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from tuner.errors import RunDirectoryError
+from tuner.journal import connect_readonly
+from tuner.tracking import read_studies
+
+RESULTS = Path(__file__).parent / "results" / "load.json"
+SHARED = "/dev/shm"
+PAUSE_SECONDS = 1.0
+PARTS = 10
+STUDY_TRIALS = 8
+ENDED = "SELECT count(*) FROM events WHERE kind = 'ended'"
+FLAT = 1.5
+"""The last tenth may take so many times what the second took; the first holds the start."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a process and all below it have at a time."""
+
+    seconds: float
+    trials: int
+    megabytes: float
+    files: int
+    processes: int
+    shared_megabytes: float
+
+
+def tuner(home: Path, *words: str) -> "subprocess.Popen[bytes]":
+    environment = {**os.environ, "TUNER_HOME": str(home)}
+    command = [sys.executable, "-m", "tuner", "run", "toy-curve", "--no-starter", "--no-finalize"]
+    return subprocess.Popen(
+        [*command, "--quiet", *words], env=environment, stdout=subprocess.DEVNULL
+    )
+
+
+def family(pid: int) -> Iterator[Path]:
+    """A process and its descendants, as far as they live."""
+    folder = Path(f"/proc/{pid}")
+    yield folder
+    with suppress(OSError):
+        for children in folder.glob("task/*/children"):
+            for child in children.read_text().split():
+                yield from family(int(child))
+
+
+def proportional_bytes(process: Path) -> int:
+    """Memory that is its own, and its share of what it shares."""
+    for line in (process / "smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def sample(pid: int, began: float, trials: int) -> Sample:
+    size = files = processes = 0
+    for process in family(pid):
+        with suppress(OSError):
+            size += proportional_bytes(process)
+            files += len(list((process / "fd").iterdir()))
+            processes += 1
+    shared = os.statvfs(SHARED)
+    taken = (shared.f_blocks - shared.f_bfree) * shared.f_frsize
+    seconds = time.monotonic() - began
+    return Sample(seconds, trials, size / 1e6, files, processes, taken / 1e6)
+
+
+def ended(directory: Path) -> int:
+    with suppress(sqlite3.Error, RunDirectoryError):
+        reader = connect_readonly(directory)
+        try:
+            return int(reader.execute(ENDED).fetchone()[0])
+        finally:
+            reader.close()
+    return 0
+
+
+def long(trials: int, folder: Path) -> list[Sample]:
+    """Samples of a study while it runs."""
+    out = folder / "run"
+    study = tuner(folder, "--trials", str(trials), "--no-history", "--out", str(out))
+    began, samples = time.monotonic(), []
+    while study.poll() is None:
+        samples.append(sample(study.pid, began, ended(out)))
+        time.sleep(PAUSE_SECONDS)
+    assert study.returncode == 0
+    assert ended(out) == trials
+    return [each for each in samples if each.trials]
+
+
+def tenths(samples: list[Sample], trials: int) -> list[dict[str, float]]:
+    """The last sample of each tenth of the study, with the seconds per trial in it."""
+    rows: list[dict[str, float]] = []
+    for part in range(1, PARTS + 1):
+        reached = [each for each in samples if each.trials <= trials * part / PARTS]
+        if not reached or (rows and reached[-1].trials == rows[-1]["trials"]):
+            continue
+        last, before = reached[-1], rows[-1] if rows else {"seconds": samples[0].seconds}
+        done = last.trials - before.get("trials", samples[0].trials)
+        pace = (last.seconds - before["seconds"]) / done if done else 0.0
+        rows.append({**asdict(last), "seconds_per_trial": pace})
+    return [{name: round(value, 4) for name, value in row.items()} for row in rows]
+
+
+def full(studies: int, folder: Path) -> list[dict[str, float]]:
+    """Seconds and peak memory of each study, and how large the store is after it."""
+    rows = []
+    for seed in range(studies):
+        began, most = time.monotonic(), 0.0
+        study = tuner(folder, "--trials", str(STUDY_TRIALS), "--seed", str(seed))
+        while study.poll() is None:
+            most = max(most, sample(study.pid, began, 0).megabytes)
+            time.sleep(PAUSE_SECONDS / 4)
+        assert study.returncode == 0
+        size = (folder / "mlflow.db").stat().st_size / 1e6
+        row = {"seconds": time.monotonic() - began, "megabytes": most, "store_megabytes": size}
+        rows.append({name: round(value, 2) for name, value in row.items()})
+    return rows
+
+
+def beside(processes: int, folder: Path) -> dict[str, float]:
+    """What a store has of studies that were written at the same time."""
+    began = time.monotonic()
+    options = ("--trials", str(STUDY_TRIALS), "--no-history", "--concurrency", "1")
+    running = [tuner(folder, *options, "--seed", str(seed)) for seed in range(processes)]
+    codes = [study.wait() for study in running]
+    found = read_studies(f"sqlite:///{folder / 'mlflow.db'}", "warmtune").studies
+    return {
+        "processes": processes,
+        "failed": sum(code != 0 for code in codes),
+        "studies": len(found),
+        "trials": sum(len(study.trials) for study in found),
+        "expected_trials": processes * STUDY_TRIALS,
+        "seconds": round(time.monotonic() - began, 1),
+    }
+
+
+def drawn(rows: list[dict[str, float]]) -> str:
+    """An SVG with a line for each cost over the trials, each as a share of its largest value."""
+    names = ("megabytes", "files", "processes", "shared_megabytes", "seconds_per_trial")
+    colours = ("#1b6ca8", "#c1440e", "#4a7c59", "#8a6d1b", "#7d4e9e")
+    most = max(row["trials"] for row in rows)
+    lines = []
+    for place, (name, colour) in enumerate(zip(names, colours, strict=True)):
+        top = max(row[name] for row in rows) or 1.0
+        points = " ".join(
+            f"{40 + 440 * row['trials'] / most:.1f},{220 - 180 * row[name] / top:.1f}"
+            for row in rows
+        )
+        lines.append(f'<polyline points="{points}" fill="none" stroke="{colour}"/>')
+        label = f"{name.replace('_', ' ')} (at most {top:.4g})"
+        lines.append(f'<text x="500" y="{50 + 20 * place}" fill="{colour}">{label}</text>')
+    axis = f'<path d="M40 40V220H480" fill="none" stroke="#888"/><text x="400" y="240">{most:g}'
+    style = 'xmlns="http://www.w3.org/2000/svg" viewBox="0 0 760 260" font-family="sans-serif"'
+    return f'<svg {style} font-size="12">{axis} trials</text>{"".join(lines)}</svg>\n'
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Whether what a study costs stays flat.")
+    parser.add_argument("--trials", type=int, default=10_000)
+    parser.add_argument("--studies", type=int, default=100)
+    parser.add_argument("--processes", type=int, default=20)
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    asked = parser.parse_args()
+    result: dict[str, Any] = {
+        "date": date.today().isoformat(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "ray": version("ray"),
+    }
+    with tempfile.TemporaryDirectory() as name:
+        folders = [Path(name) / part for part in ("long", "full", "beside")]
+        for folder in folders:
+            folder.mkdir()
+        result["long"] = tenths(long(asked.trials, folders[0]), asked.trials)
+        result["full"] = full(asked.studies, folders[1])
+        result["beside"] = beside(asked.processes, folders[2])
+    asked.out.write_text(json.dumps(result, indent=1) + "\n")
+    asked.out.with_suffix(".svg").write_text(drawn(result["long"]))
+    print(json.dumps(result, indent=1))
+    lost = result["beside"]["expected_trials"] - result["beside"]["trials"]
+    last, second = result["long"][-1], result["long"][min(1, len(result["long"]) - 1)]
+    slower = last["seconds_per_trial"] / (second["seconds_per_trial"] or 1.0)
+    if lost or slower > FLAT:
+        sys.exit(f"not flat: {lost} trials lost, the last tenth takes {slower:.2f} times as long")
+
+
+if __name__ == "__main__":
+    main()
