@@ -191,6 +191,8 @@ def main() -> None:
     asked = parser.parse_args()
     result: dict[str, Any] = {
         "date": date.today().isoformat(),
+        "command": f"python -m benchmarks.load --trials {asked.trials} --studies {asked.studies}"
+        f" --processes {asked.processes}",
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         "ray": version("ray"),

@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.faults.page import BAD_INPUT, FAULTS, PAGE, page
+from benchmarks.faults.page import BAD_INPUT, FAULTS, LOAD, PAGE, page
 from benchmarks.faults.table import ROWS
 
 
@@ -34,6 +34,6 @@ def measure(numbers: list[int]) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["--page"]:
-        PAGE.write_text(page(json.loads(FAULTS.read_text()), json.loads(BAD_INPUT.read_text())))
+        PAGE.write_text(page(*(json.loads(path.read_text()) for path in (FAULTS, BAD_INPUT, LOAD))))
     else:
         measure([int(number) for number in sys.argv[1:]] or list(ROWS))

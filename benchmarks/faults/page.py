@@ -7,6 +7,7 @@ from benchmarks.faults.table import ROWS, Row
 
 RESULTS = Path(__file__).parents[1] / "results"
 FAULTS, BAD_INPUT = RESULTS / "faults.json", RESULTS / "bad_input.json"
+LOAD = RESULTS / "load.json"
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 
 FAULTS_HEAD = """# Reliability
@@ -46,14 +47,58 @@ Configurations, command lines, journals and tables of past trials are fuzzed bes
 """
 
 
-def page(faults: dict[str, Any], bad_input: dict[str, Any]) -> str:
+LOAD_TEXT = """
+## Load
+
+`{command}`, on {cores} cores.
+
+A study of {trials} trivial trials, the driver with all that it started:
+
+| | after {first[trials]:.0f} trials | after {last[trials]:.0f} |
+|---|--:|--:|
+| memory | {first[megabytes]:.0f} MB | {last[megabytes]:.0f} MB |
+| /dev/shm in use | {first[shared_megabytes]:.1f} MB | {last[shared_megabytes]:.1f} MB |
+| open files | {first[files]:.0f} | {last[files]:.0f} |
+| processes | {first[processes]:.0f} | {last[processes]:.0f} |
+| seconds a trial | {first[seconds_per_trial]:.3f} | {last[seconds_per_trial]:.3f} |
+
+![These over the trials](../benchmarks/results/load.svg)
+
+{studies} studies into one store, one after the other: the first took {begin[seconds]:.0f} s and
+{begin[megabytes]:.0f} MB at the most, the last {end[seconds]:.0f} s and {end[megabytes]:.0f} MB.
+
+{beside[processes]} `tuner run` at the same time on one new store: {beside[failed]} failed, and it
+held {beside[trials]} of their {beside[expected_trials]} trials after {beside[seconds]:.0f} s.
+"""
+
+
+def page(faults: dict[str, Any], bad_input: dict[str, Any], load: dict[str, Any]) -> str:
     """The whole page, of the results under their names."""
     lines = [_line(number, row, faults.get(str(number))) for number, row in ROWS.items()]
     table = "\n".join(lines) + "\n"
-    return FAULTS_HEAD + table + FAULTS_NOTES + BAD_INPUT_TEXT.format(**bad_input)
+    rest = FAULTS_NOTES + BAD_INPUT_TEXT.format(**bad_input) + _load(load)
+    return FAULTS_HEAD + table + rest
+
+
+def _load(load: dict[str, Any]) -> str:
+    tenths, studies = load["long"], load["full"]
+    return LOAD_TEXT.format(
+        command=load["command"],
+        cores=load["cores"],
+        trials=int(tenths[-1]["trials"]),
+        first=tenths[1],
+        last=tenths[-1],
+        studies=len(studies),
+        begin=studies[0],
+        end=studies[-1],
+        beside=load["beside"],
+    )
 
 
 def _line(number: int, row: Row, kept: dict[str, Any] | None) -> str:
+    tests = f"`{row.tests}`" if row.tests else "measured only"
     figures = kept["figures"] if kept else {}
-    shown = ", ".join(f"{name} {value}" for name, value in figures.items()) or "not measured"
-    return f"| {number} | {row.fault} | `{row.tests}` | {shown} |"
+    shown = ", ".join(f"{name} {value}" for name, value in figures.items()) or (
+        "not measured" if row.measure else "none asked for"
+    )
+    return f"| {number} | {row.fault} | {tests} | {shown} |"

@@ -11,7 +11,10 @@ Measure = Callable[[Path], dict[str, object]]
 
 @dataclass(frozen=True)
 class Row:
-    """``tests`` is under `tests/`; ``measure`` gets an empty folder and gives figures by name."""
+    """``tests`` is under `tests/`, empty for what is only measured.
+
+    ``measure`` gets an empty folder and gives figures by name; None where no figure is asked for.
+    """
 
     fault: str
     tests: str
@@ -44,7 +47,7 @@ ROWS = {
     13: Row("GPU out of memory", "tuner/test_admission.py", workers.gpu_memory),
     14: Row("Ray's head or raylet killed", "faults/test_kills.py", drivers.lost_ray),
     15: Row("a node switched off", "tuner/test_several_nodes.py", clusters.switched_off_node),
-    16: Row("calls between Ray's processes lost or late", "none", drivers.bad_network),
+    16: Row("calls between Ray's processes lost or late", "", drivers.bad_network),
     17: Row("tracking server down, or never answering", "tuner/test_past.py", tracking.store_away),
     18: Row(
         "tracking server dies, or answers 429 or 500",
@@ -93,10 +96,10 @@ ROWS = {
     36: Row(
         "resume of a finished study, or of one that runs", "tuner/test_driver.py", trials.finished
     ),
-    37: Row("what 200 trials leave behind: files, processes, memory", "none", clusters.leaks),
+    37: Row("what 200 trials leave behind: files, processes, memory", "", clusters.leaks),
     38: Row("ray job stop", "tuner/test_jobs.py", clusters.stopped_job),
     39: Row(
         "report on a study that is not whole", "tuner/report/test_page.py", pages.partial_studies
     ),
-    40: Row("journal of an earlier version", "tuner/test_trials.py", pages.formats),
+    40: Row("journal of an earlier version", "tuner/test_formats.py", pages.formats),
 }

@@ -136,7 +136,7 @@ def test_any_bytes_as_a_past(content: bytes) -> None:
 
 
 @given(tables(cells))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_table_as_a_past(table: dict[str, list[object]]) -> None:
     def write(path: Path) -> None:
         with path.open("w", newline="", encoding="utf-8", errors="surrogatepass") as file:
@@ -153,6 +153,6 @@ def test_any_table_as_a_past(table: dict[str, list[object]]) -> None:
     | tables(st.integers(-(2**63), 2**63 - 1))
     | tables(st.lists(st.integers(0, 9), max_size=2))
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_any_parquet_table_as_a_past(table: dict[str, list[object]]) -> None:
     imported("runs.parquet", lambda path: parquet.write_table(pyarrow.table(table), path))
