@@ -17,7 +17,7 @@ SGD with Nesterov momentum 0.9; the learning rate rises over the first 5 % of th
 al., arXiv 1706.02677) and falls by a cosine to 0 (I. Loshchilov and F. Hutter, arXiv 1608.03983);
 no weight decay on biases and norms (T. He et al., arXiv 1812.01187). Flips and shifts by 4 pixels
 are what K. He et al. (arXiv 1512.03385) use on CIFAR; ``model.flip``, ``crop`` and ``rotation``
-change that.
+change that. ``model.early_stopping`` ends a trial after so many epochs without a better value.
 
     python -m trainables.image --dataset digits --model resnet8 --set learning_rate=0.05
 """
@@ -25,7 +25,7 @@ change that.
 import json
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -72,16 +72,25 @@ def train(config: Config, context: Context) -> None:
     run_epoch = _epochs(training, parameters, size, context)
     measured = _part(context.held_out, context) if context.final else _shared(context)[1]
     changed = {"batch_size": size} if size != parameters["batch_size"] else None
-    for epoch in range(training.restore(context.restore()), context.max_steps):
+    epoch, values = training.restore(context.restore())
+    while epoch < context.max_steps and not is_stuck(values, context):
         run_epoch(epoch)
-        last = epoch + 1 == context.max_steps
+        epoch += 1
+        last = epoch == context.max_steps
         if last or not context.final:
             metrics = _measure(training.logits, measured, context.data.classes)
-            context.report(epoch + 1, metrics[context.data.metric], metrics, changed)
+            values.append(metrics[context.data.metric])
+            context.report(epoch, values[-1], metrics, changed)
         if not last:
-            context.save(partial(training.save, epoch + 1))
+            context.save(partial(training.save, epoch, values))
     if context.final:
         context.keep(partial(_keep, training.network, parameters, context))
+
+
+def is_stuck(values: Sequence[float], context: Context) -> bool:
+    """Whether a trial had ``early_stopping`` epochs in a row without a better value."""
+    patience = int(context.options.get("early_stopping", 0))
+    return bool(patience and values) and len(values) - int(np.argmax(values)) > patience
 
 
 def rate(peak: float, steps: int, step: int) -> float:
@@ -282,7 +291,7 @@ OFFER = Offer(
     models=MODELS,
     metrics=dict.fromkeys(METRICS, "max"),
     locate=locate,
-    options=("init", "checkpoint", "flip", "crop", "rotation"),
+    options=("init", "checkpoint", "flip", "crop", "rotation", "early_stopping"),
 )
 
 

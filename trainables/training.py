@@ -1,6 +1,7 @@
 """One training step of a network, eager on a CPU and a CUDA graph on a GPU, and its checkpoints."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,20 +60,24 @@ class Training:
             answer: Tensor = self.network(images.contiguous(memory_format=torch.channels_last))
         return answer.float()
 
-    def save(self, epoch: int, folder: Path) -> None:
-        """Write weights, momenta and the number of epochs done."""
+    def save(self, epoch: int, values: Sequence[float], folder: Path) -> None:
+        """Write weights, momenta, the number of epochs done and the values reported."""
         state = {f"network.{name}": tensor for name, tensor in self.network.state_dict().items()}
         for index, parameter in enumerate(self._parameters):
             momentum = self._optimizer.state[parameter].get("momentum_buffer")
             if momentum is not None:
                 state[f"momentum.{index}"] = momentum
         whole = {name: tensor.contiguous() for name, tensor in state.items()}
-        save_file(whole, folder / CHECKPOINT, {"epoch": str(epoch)})
+        facts = {"epoch": str(epoch), "values": json.dumps(list(values))}
+        save_file(whole, folder / CHECKPOINT, facts)
 
-    def restore(self, folder: Path | None) -> int:
-        """Go on from what ``save`` wrote; the number of epochs done, 0 without a folder."""
+    def restore(self, folder: Path | None) -> tuple[int, list[float]]:
+        """Go on from what ``save`` wrote: epochs done and values reported, none without a folder.
+
+        A checkpoint of a version that did not write them has no values.
+        """
         if folder is None:
-            return 0
+            return 0, []
         from safetensors import safe_open
 
         state = load_file(folder / CHECKPOINT, device=str(self._rate.device))
@@ -85,7 +90,8 @@ class Training:
                 kept = torch.empty_like(parameter, requires_grad=False).copy_(momentum)
                 self._optimizer.state[parameter]["momentum_buffer"] = kept
         with safe_open(folder / CHECKPOINT, framework="pt") as file:
-            return int(file.metadata()["epoch"])
+            facts = file.metadata()
+        return int(facts["epoch"]), json.loads(facts.get("values", "[]"))
 
     def _autocast(self) -> torch.autocast:
         # A graph must not keep the cast weights of the step in which it was captured.

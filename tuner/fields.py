@@ -205,7 +205,8 @@ FIELDS = (
         "model.early_stopping",
         _whole(0, 100_000),
         "2",
-        "of a text model: end a trial after so many epochs without a better value; 0 never does",
+        "of a network: end a trial after so many epochs without a better value, and give the final"
+        " fit as many as the best trial had when it was best; 0 never does",
     ),
     Field("metric.name", _name, "rmse", "what is measured on the validation data", True),
     Field("metric.mode", _choice("max", "min"), "min", "which is better, more or less", True),

@@ -13,6 +13,7 @@ from typing import Any
 import ray
 
 from meta.study import Trial, TrialState
+from tuner.config import StudyConfig
 from tuner.context import Batch
 from tuner.errors import EnvironmentFault, NoTrialCompleted
 from tuner.events import FinalFit, Used
@@ -72,7 +73,8 @@ class FinalFits:
 
     def _start(self, attempt: Attempt) -> None:
         session = self._session
-        setting = replace(session.setting, rungs=())
+        steps = _steps(self._best, session.setting.max_steps, session.config)
+        setting = replace(session.setting, rungs=(), max_steps=steps)
         task = ray.remote(run_final_fit).options(
             num_cpus=session.allotment.cpu, num_gpus=attempt.gpu, max_retries=0
         )
@@ -143,3 +145,13 @@ def _advice(reason: str) -> str:
         f"final fit: {reason}. The search's results are kept: `tuner resume` tries again,"
         " --no-finalize goes without."
     )
+
+
+def _steps(best: Trial, most: int, config: StudyConfig) -> int:
+    """How long to train ``best`` anew: in full, or until its best value if it was stopped early.
+
+    See I. Goodfellow et al., Deep Learning (2016), algorithm 7.2.
+    """
+    if not config.model.early_stopping or not 0 < best.step < most:
+        return most
+    return min(best.measurements, key=lambda seen: config.metric.loss(seen.value)).step

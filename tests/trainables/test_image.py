@@ -1,4 +1,6 @@
 import json
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ import torch
 from torch.nn import functional
 
 from tests.trainables.recorder import Recorder
+from trainables import image
 from trainables.augment import augment
 from trainables.base import EXAMPLE_FILE, DataError, DataRequest, DataUnavailable
 from trainables.data.image_data import load
@@ -90,6 +93,36 @@ def test_a_trial_that_goes_on_from_its_checkpoint_ends_as_if_it_had_not_stopped(
     train(CONFIG, second)
     assert [report.step for report in second.reports] == [2]
     assert second.reports[0] == whole.reports[1]
+
+
+def test_early_stopping_ends_after_so_many_epochs_without_a_better_value(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a trial goes on from its checkpoint; never in a final fit."""
+    few = replace(DIGITS.payload, train=DIGITS.payload.train[:64], fingerprint="few")
+    told = iter([0.2, 0.4, 0.4, 0.3, *(0.2, 0.4, 0.4), *(0.4, 0.3), 0.5])
+    monkeypatch.setattr(image, "_measure", lambda *_: {"accuracy": next(told)})
+    whole = Recorder("resnet8", few, options={"early_stopping": 2})
+    train(CONFIG, whole)
+    assert whole.values == [0.2, 0.4, 0.4, 0.3]
+    first, second = (
+        Recorder("resnet8", few, options=whole.options, folder=tmp_path / "kept") for _ in range(2)
+    )
+    first.report = partial(_stop_after, first, 3)  # type: ignore[method-assign]
+    with pytest.raises(StopIteration):
+        train(CONFIG, first)
+    train(CONFIG, second)
+    assert [report.step for report in second.reports] == [3, 4]
+    final = Recorder("resnet8", few, max_steps=4, options=whole.options, final=True)
+    final.held_out = DIGITS.held_out
+    train(CONFIG, final)
+    assert [(report.step, report.value) for report in final.reports] == [(4, 0.5)]
+
+
+def _stop_after(recorder: Recorder, step: int, *given: Any) -> None:
+    Recorder.report(recorder, *given)
+    if given[0] == step:
+        raise StopIteration
 
 
 def test_the_batch_size_that_ran_is_what_is_reported() -> None:
