@@ -13,6 +13,8 @@ from tuner.rundir import write_status
 from tuner.terminal import complain
 
 CHECK_SECONDS = 1.0
+CHECKS = 3
+"""At least so many in a row must fail."""
 NODE_SECONDS = 3.0
 """The raylet of this machine does not come back; Ray leaves after some 15 seconds."""
 HEAD_SECONDS = 45.0
@@ -51,11 +53,15 @@ class Lifeline:
 
     def _watch(self) -> None:
         heard = dict.fromkeys(self._patience, time.monotonic())
+        missed = dict.fromkeys(self._patience, 0)
         while not self._over.wait(CHECK_SECONDS):
             for address, patience in self._patience.items():
                 if _listens(address):
-                    heard[address] = time.monotonic()
-                elif time.monotonic() - heard[address] >= patience and not self._over.is_set():
+                    heard[address], missed[address] = time.monotonic(), 0
+                    continue
+                missed[address] += 1  # time alone may have passed on a machine that is too busy
+                is_long = time.monotonic() - heard[address] >= patience
+                if is_long and missed[address] >= CHECKS and not self._over.is_set():
                     self._leave(address)
 
     def _leave(self, address: Address) -> None:

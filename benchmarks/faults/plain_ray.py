@@ -1,7 +1,8 @@
 """The same faults in Ray Tune as its documentation has it, for comparison."""
 
 import math
-import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -9,7 +10,7 @@ TRIALS, STEPS = 12, 9
 
 
 def steps_after_nan() -> float:
-    """Steps that a quarter of the trials go on training after NaN at step 2, the mean of each."""
+    """Steps that a trial goes on training after NaN at step 2, the mean of a quarter of them."""
     from ray import tune
     from ray.tune.schedulers import ASHAScheduler
 
@@ -20,12 +21,13 @@ def steps_after_nan() -> float:
 
     scheduler = ASHAScheduler("training_iteration", "loss", "min", max_t=STEPS, grace_period=1)
     space = {"x": tune.grid_search([n / TRIALS for n in range(TRIALS)])}
-    results = _fit(tune.Tuner(train, param_space=space, tune_config=tune.TuneConfig(
-        scheduler=scheduler, num_samples=1)))  # fmt: skip
+    with _storage() as settings:
+        asha = tune.TuneConfig(scheduler=scheduler)
+        results = tune.Tuner(train, param_space=space, tune_config=asha, **settings).fit()
     wasted = [
         result.metrics["training_iteration"] - 2
-        for result in results
-        if result.config["x"] < 0.25 and math.isnan(result.metrics["loss"])
+        for result in (results[n] for n in range(len(results)))
+        if result.metrics and math.isnan(result.metrics["loss"])
     ]
     return round(sum(wasted) / len(wasted), 1) if wasted else 0.0
 
@@ -40,18 +42,20 @@ def survives_silence() -> bool:
             tune.report({"loss": config["x"]})
 
     search = OptunaSearch(metric="loss", mode="min", seed=0)
-    settings = tune.TuneConfig(search_alg=search, metric="loss", mode="min", num_samples=6)
-    tuner = tune.Tuner(train, param_space={"x": tune.uniform(0, 1)}, tune_config=settings)
+    optuna = tune.TuneConfig(search_alg=search, metric="loss", mode="min", num_samples=6)
+    space = {"x": tune.uniform(0, 1)}
     try:
-        results = _fit(tuner)
-        results.get_best_result()
+        with _storage() as settings:
+            return (
+                len(tune.Tuner(train, param_space=space, tune_config=optuna, **settings).fit()) == 6
+            )
     except Exception:
         return False
-    return len(results) == 6
 
 
-def _fit(tuner: Any) -> Any:
-    os.environ["RAY_AIR_NEW_OUTPUT"] = "0"
+@contextmanager
+def _storage() -> Iterator[dict[str, Any]]:
+    from ray import tune
+
     with TemporaryDirectory() as folder:
-        os.environ["TUNE_RESULT_DIR"] = folder
-        return tuner.fit()
+        yield {"run_config": tune.RunConfig(storage_path=folder, verbose=0)}

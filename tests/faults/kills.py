@@ -22,14 +22,13 @@ metric: {{name: loss, mode: min, low: 0, high: 10}}
 space:
   x: {{float: [0, 1], default: 0.9}}
   y: {{float: [0, 1], default: 0.1}}
-  step_seconds: {{float: [0.01, 0.03]}}
+  step_seconds: {{float: [0.05, 0.15]}}
 budget: {{trials: {trials}, max_steps: 9}}
 resources: {{cpu: 1, gpu: 0}}
 sampler: random
 """
 LONGEST_SECONDS = 120
-AFTER_RESUME = 1.6
-"""A driver is killed at any instant of so many times what it takes until the study goes on."""
+WORK_SECONDS = 2.0
 
 
 @dataclass
@@ -98,18 +97,15 @@ class Victim:
 def kill_again_and_again(victim: Victim, kills: int, seed: int) -> Toll:
     """Kill and resume, then let the study end; raises ``AssertionError`` with what was said.
 
-    The first driver lives until the study has begun. Every event that is in the journal before a
-    kill must be there after it, unchanged.
+    Half of the drivers are killed while they start, at any instant, the others while they work; the
+    first lives until the study has begun. Every event that is in the journal before a kill must be
+    there after it, unchanged.
     """
     generator, toll = random.Random(seed), Toll()
     known: list[Entry] = []
     for _ in range(kills):
-        driver, began = victim.drive(), time.monotonic()
-        instant = AFTER_RESUME * toll.usual_seconds * generator.random()
-        longest = instant if known else LONGEST_SECONDS
-        if went_on := _seconds_until_more_than(len(known), victim, driver, longest):
-            toll.seconds.append(went_on)
-        time.sleep(max(0.0, began + instant - time.monotonic()))
+        driver = victim.drive()
+        _let_live(driver, victim, len(known), toll, generator)
         assert driver.poll() is None, f"the driver ended before it was killed: {victim.said()}"
         known = victim.entries
         driver.kill()
@@ -124,12 +120,28 @@ def kill_again_and_again(victim: Victim, kills: int, seed: int) -> Toll:
     return toll
 
 
+def _let_live(
+    driver: "subprocess.Popen[bytes]",
+    victim: Victim,
+    known: int,
+    toll: Toll,
+    generator: random.Random,
+) -> None:
+    """Until the instant of its death."""
+    if known and generator.random() < 0.5:
+        time.sleep(toll.usual_seconds * generator.random())
+        return
+    if seconds := _seconds_until_more_than(known, victim, driver):
+        toll.seconds.append(seconds)
+    time.sleep(WORK_SECONDS * generator.random())
+
+
 def _seconds_until_more_than(
-    count: int, victim: Victim, driver: "subprocess.Popen[bytes]", longest: float
+    count: int, victim: Victim, driver: "subprocess.Popen[bytes]"
 ) -> float | None:
     """How long it takes until the journal holds more entries; None if too long."""
     began = time.monotonic()
-    while time.monotonic() - began < longest and driver.poll() is None:
+    while time.monotonic() - began < LONGEST_SECONDS and driver.poll() is None:
         if victim.events > count:
             return time.monotonic() - began
         time.sleep(0.05)

@@ -13,7 +13,7 @@ from tuner.config import RunOptions
 from tuner.driver import resume
 from tuner.journal import Journal
 
-KILLS, TRIALS = 3, 40
+KILLS, TRIALS = 2, 40
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.usefixtures("ray_cluster")]
 
