@@ -60,7 +60,7 @@ def config(model: str, folder: Path) -> StudyConfig:
         space=XY,
         seed=SEED,
         sampler="random",
-        budget=Budget(trials=TRIALS, max_steps=STEPS, step_timeout_seconds=STEP_TIMEOUT),
+        budget=Budget(TRIALS, max_steps=STEPS, grace_steps=3, step_timeout_seconds=STEP_TIMEOUT),
         resources=Resources(cpu=1, gpu=0),
         warm_start=WarmStart(starter=False),
         tracking=Tracking(f"sqlite:///{folder / 'mlflow.db'}"),
