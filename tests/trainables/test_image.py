@@ -54,6 +54,40 @@ def test_training_equals_a_plain_loop(model: str) -> None:
         assert torch.allclose(weights, other, atol=1e-9, rtol=1e-9), name
 
 
+def test_a_whole_training_equals_a_plain_loop_over_its_images() -> None:
+    """To 1e-4 in float32: order, scale, learning rate, and what is measured in the end."""
+    rows = DIGITS.payload.train[:48]
+    data = replace(DIGITS.payload, train=rows, validation=rows[:16], fingerprint="48 digits")
+    context = Recorder("resnet8", data, max_steps=2)
+    config = {**CONFIG, "batch_size": 16, "learning_rate": 0.01, "dropout": 0.0}
+    train(config, context)
+    torch.manual_seed(0)
+    network = build("resnet8", {}, 10, (8, 8, 1))
+    groups = [
+        {"params": [p for p in network.parameters() if (p.dim() > 1) == decays], "weight_decay": w}
+        for decays, w in ((True, 5e-4), (False, 0.0))
+    ]
+    optimizer = torch.optim.SGD(groups, 0.01, 0.9, nesterov=True)
+    pixels = torch.from_numpy(data.images[rows]).permute(0, 3, 1, 2).float()
+    images = (pixels - pixels.mean()) / pixels.std(correction=0)
+    labels = torch.from_numpy(data.labels[rows])
+    steps = iter(range(6))
+    for epoch in range(2):
+        torch.manual_seed(epoch + 1)
+        for batch in torch.randperm(48).split(16):
+            now = rate(0.01, 6, next(steps))
+            for group in optimizer.param_groups:
+                group["lr"] = now
+            optimizer.zero_grad()
+            functional.cross_entropy(network(images[batch]), labels[batch]).backward()
+            optimizer.step()
+    logits = network.eval()(images[:16])
+    loss = functional.cross_entropy(logits, labels[:16]).item()
+    found = context.reports[-1].metrics
+    assert found["loss"] == pytest.approx(loss, rel=1e-4)
+    assert found["accuracy"] == (logits.argmax(1) == labels[:16]).double().mean()
+
+
 def test_digits_are_learned_and_the_metrics_are_those_of_scikit_learn(tmp_path: Path) -> None:
     from sklearn.metrics import f1_score
 
