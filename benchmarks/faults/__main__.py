@@ -1,6 +1,6 @@
 """Measures what faults cost, and writes the page of it.
 
-python -m benchmarks.faults [ROW…]    measures the rows (all of them: half an hour)
+python -m benchmarks.faults [ROW…]    measures the rows (all of them: an hour; KILLS=10 for fewer)
 python -m benchmarks.faults --page    writes docs/reliability.md from what was measured
 """
 

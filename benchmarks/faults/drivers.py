@@ -19,7 +19,7 @@ from tuner.config import RunOptions
 from tuner.driver import resume
 from tuner.journal import Journal
 
-KILLS, TRIALS_A_KILL = 100, 8
+KILLS, TRIALS_A_KILL = int(os.environ.get("KILLS", "100")), 8
 SEED = 0
 TRIALS = 16
 """Those of ``SLOW_YAML``."""

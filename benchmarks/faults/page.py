@@ -16,7 +16,8 @@ FAULTS_HEAD = """# Reliability
 
 What goes wrong, the tests (under `tests/`) that make it go wrong, and what it costs: measured by
 `python -m benchmarks.faults` on two cores without a GPU, shown by `python -m benchmarks.faults
---page`. After each of these faults `tuner resume` ends the study with all its trials.
+--page`. The cores had other work, too: on a machine of your own, seconds are fewer. After each of
+these faults `tuner resume` ends the study with all its trials.
 
 | row | fault | tested by | figure |
 |--:|---|---|---|
