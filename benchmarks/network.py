@@ -43,7 +43,9 @@ from benchmarks.network_cases import BATCH, CASES, Case, Timed, ours, shrunk
 from tuner import mps
 
 RESULTS = Path(__file__).parent / "results" / "network.json"
-MINUTES = 9.5
+MINUTES = 9.0
+"""After which no measure begins; none takes a whole minute."""
+
 SHARING = (1, 2, 4)
 WINDOW_SECONDS = 2.0
 EPOCHS = {"image": 3, "text": 2}
@@ -163,9 +165,9 @@ def together(
     rates = {name: float(np.median(some[1:])) for name, some in seen.items()}
     alone = rates["1 sharing"]
     gains = {name: rate / alone for name, rate in rates.items()}
-    best = max(rate for name, rate in gains.items() if name.endswith("sharing"))
-    wanted = SHARING_GOALS.get(case.model, NEVER_BELOW)
-    met = best >= wanted and min(gains.values()) >= NEVER_BELOW
+    shared = [gain for name, gain in gains.items() if name.endswith("sharing")]
+    best, wanted = max(shared), SHARING_GOALS.get(case.model, NEVER_BELOW)
+    met = best >= wanted and min(shared) >= NEVER_BELOW
     return {"samples_per_second": seen, "gains": gains, "gain": best, "wanted": wanted, "met": met}
 
 
