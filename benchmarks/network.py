@@ -76,7 +76,7 @@ class Bench:
         try:
             if began > self.end:
                 raise TimeoutError("no time was left")
-            row = measure()
+            row = {**measure(), **({"met": None} if self.dry else {})}
         except Exception as error:  # whatever it is, the other measures go on
             traceback.print_exc()
             row = {"error": f"{type(error).__name__}: {error}"}
@@ -154,7 +154,7 @@ def together(
     bench: Bench, case: Case, crowds: dict[str, network_sharing.Crowd], settings: Sequence[Any]
 ) -> Row:
     """Goal 8: samples a second by how many shared, and how."""
-    rows = case.rows if bench.dry else network_sharing.ROWS
+    rows = BATCH if bench.dry else network_sharing.ROWS
     seen: dict[str, list[float]] = {f"{count} {way}": [] for way, count in settings}
     with ExitStack() as stack:
         for crowd in crowds.values():

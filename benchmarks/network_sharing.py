@@ -62,7 +62,7 @@ def serve(pipe: Connection, device: str, dry: bool, mps: bool) -> None:
 
 def _train(asked: Case, pipe: Connection, device: str, dry: bool) -> None:
     case = shrunk(asked) if dry else asked
-    rows, validation = (case.rows, BATCH) if dry else (ROWS, VALIDATION)
+    rows, validation = (BATCH, BATCH) if dry else (ROWS, VALIDATION)
     try:
         data = case.data(rows, validation)
         case.train(Windows(case.model, data, device, MANY_EPOCHS, pipe=pipe))

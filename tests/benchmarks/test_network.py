@@ -122,10 +122,11 @@ def test_a_dry_run_writes_no_results_and_a_failure_ends_nothing(
     assert row["error"] == "KeyError: 'missing'"
     bench.attempt(8, "y", lambda: {"gain": 2.0, "wanted": 1.8, "met": True})
     assert "gain 2" in (shown := capsys.readouterr().out)
-    assert "goal 1.8 met" in shown
+    assert "goal 1.8 met" not in shown
     assert not (tmp_path / "network.json").exists()
     bench.dry = False
-    bench.attempt(7, "z", lambda: {"times": np.float64(2.0)})
+    bench.attempt(7, "z", lambda: {"times": np.float64(2.0), "wanted": 1.8, "met": True})
+    assert "goal 1.8 met" in capsys.readouterr().out
     kept = json.loads((tmp_path / "network.json").read_text())
     assert [row["case"] for row in kept["measures"]] == ["x", "y", "z"]
 
