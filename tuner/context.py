@@ -79,7 +79,8 @@ class TrialContext:
     the last one measured, and ``usage``, what was used since the batch before; no dict,
     for Ray flattens those. Measurements that were not sent when a checkpoint was written are kept
     with it, and sent when the trial goes on from there. The checkpoint itself goes when the driver
-    knows how the trial ended (``tuner.checkpoints``).
+    knows how the trial ended: ``tuner.checkpoints`` removes it there, ``leave`` here, for the disk
+    may be this machine's alone.
     """
 
     def __init__(
@@ -106,6 +107,8 @@ class TrialContext:
         self._send = send
         self._gauge = gauge
         self._used_steps = 0
+        self.trial = trial
+        self._may_come_back = False
         self._kept = setting.checkpoints / str(trial)
         self._fresh = setting.checkpoints / f"{trial}.new"
         self._batch: list[Measurement] = []
@@ -151,16 +154,18 @@ class TrialContext:
         self._flush(None)
 
     def end(self, state: TrialState, reason: str = "") -> None:
-        """Send what is left and how the trial ended.
-
-        A final training drops its checkpoint, but after an error for lack of GPU memory: it may be
-        run again.
-        """
+        """Send what is left and how the trial ended."""
         if state is TrialState.COMPLETED and not self.measured:
             state, reason = TrialState.FAILED, "reported no value"
-        if self.final and not reason.startswith(OUT_OF_GPU_MEMORY):
-            self._drop_checkpoints()
+        self._may_come_back = reason.startswith(OUT_OF_GPU_MEMORY)
+        if self.final:
+            self.leave()
         self._flush((str(state), reason, self.seconds))
+
+    def leave(self) -> None:
+        """Drop the checkpoint of a trial that has ended, unless a larger share may repeat it."""
+        if not self._may_come_back:
+            self._drop_checkpoints()
 
     def save(self, write: Callable[[Path], None]) -> None:
         """See ``trainables.base.Context``; on a full disk the old checkpoint is kept."""

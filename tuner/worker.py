@@ -37,6 +37,16 @@ def _send(batch: Batch) -> None:
     ray.tune.report({**batch, "done": batch["ended"] is not None})
 
 
+_before: list[TrialContext] = []
+"""The last trial of this process: when the next one begins, the driver knows how it ended."""
+
+
+def _take_over(trial: TrialContext) -> None:
+    if _before and _before[-1].trial != trial.trial:
+        _before.pop().leave()
+    _before[:] = [trial]
+
+
 def _prepare(setting: TrialSetting, seed: int) -> None:
     if setting.code and str(setting.code) not in sys.path:
         sys.path.insert(0, str(setting.code))
@@ -70,6 +80,7 @@ def run_trial(setting: TrialSetting, data: "ray.ObjectRef[Any]", config: dict[st
         trial = TrialContext(
             setting, config["trial"], config["seed"], _fetch(data), _send, gauge=gauge
         )
+        _take_over(trial)
         if gpu:
             trial.open()
         context.run(setting, trial, config["params"], admit)

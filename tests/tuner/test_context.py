@@ -9,6 +9,7 @@ from typing import Any
 import numpy
 import pytest
 
+from meta.study import TrialState
 from tests.tuner.studies import METRIC
 from trainables.base import Context
 from tuner import context as module
@@ -225,3 +226,17 @@ def test_the_checkpoint_stays_until_the_driver_knows_how_the_trial_ended(
 
     outcome(train)
     assert (tmp_path / "checkpoints" / "0" / "big.bin").exists()
+
+
+@pytest.mark.parametrize(
+    ("reason", "stays"),
+    [("", False), ("out of memory (host)", False), ("out of memory (gpu)", True)],
+)
+def test_a_trial_that_may_be_run_again_leaves_its_checkpoint(
+    tmp_path: Path, reason: str, stays: bool
+) -> None:
+    trial = TrialContext(setting(tmp_path), 0, 1, None, lambda batch: None)
+    trial.save(lambda folder: None)
+    trial.end(TrialState.FAILED, reason)
+    trial.leave()
+    assert (tmp_path / "checkpoints" / "0").exists() is stays
