@@ -34,6 +34,8 @@ def measure(numbers: list[int]) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["--page"]:
-        PAGE.write_text(page(*(json.loads(path.read_text()) for path in (FAULTS, BAD_INPUT, LOAD))))
+        load = json.loads(LOAD.read_text()) if LOAD.exists() else None
+        faults, bad_input = (json.loads(path.read_text()) for path in (FAULTS, BAD_INPUT))
+        PAGE.write_text(page(faults, bad_input, load))
     else:
         measure([int(number) for number in sys.argv[1:]] or list(ROWS))

@@ -73,12 +73,12 @@ held {beside[trials]} of their {beside[expected_trials]} trials after {beside[se
 """
 
 
-def page(faults: dict[str, Any], bad_input: dict[str, Any], load: dict[str, Any]) -> str:
-    """The whole page, of the results under their names."""
+def page(faults: dict[str, Any], bad_input: dict[str, Any], load: dict[str, Any] | None) -> str:
+    """The whole page, of the results under their names; ``load`` is None if not yet measured."""
     lines = [_line(number, row, faults.get(str(number))) for number, row in ROWS.items()]
     table = "\n".join(lines) + "\n"
-    rest = FAULTS_NOTES + BAD_INPUT_TEXT.format(**bad_input) + _load(load)
-    return FAULTS_HEAD + table + rest
+    rest = FAULTS_NOTES + BAD_INPUT_TEXT.format(**bad_input)
+    return FAULTS_HEAD + table + rest + (_load(load) if load else "")
 
 
 def _load(load: dict[str, Any]) -> str:
@@ -98,8 +98,16 @@ def _load(load: dict[str, Any]) -> str:
 
 def _line(number: int, row: Row, kept: dict[str, Any] | None) -> str:
     tests = f"`{row.tests}`" if row.tests else "measured only"
-    figures = kept["figures"] if kept else {}
-    shown = ", ".join(f"{name} {value}" for name, value in figures.items()) or (
-        "not measured" if row.measure else "none asked for"
-    )
-    return f"| {number} | {row.fault} | {tests} | {shown} |"
+    return f"| {number} | {row.fault} | {tests} | {_figures(row, kept)} |"
+
+
+def _figures(row: Row, kept: dict[str, Any] | None) -> str:
+    if row.measure is None:
+        return "none asked for"
+    if kept is None:
+        return "not measured yet"
+    return "; ".join(f"{name}: {_words(value)}" for name, value in kept["figures"].items())
+
+
+def _words(value: object) -> str:
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
