@@ -76,11 +76,9 @@ class TrialContext:
     """The ``trainables.base.Context`` of one trial; ``send`` takes its batches and may not return.
 
     A batch holds the new measurements, ``ended`` (None, or state, reason and seconds), ``value``,
-    the last one measured, and ``usage``, what was used since the batch before; no dict,
-    for Ray flattens those. Measurements that were not sent when a checkpoint was written are kept
-    with it, and sent when the trial goes on from there. The checkpoint itself goes when the driver
-    knows how the trial ended: ``tuner.checkpoints`` removes it there, ``leave`` here, for the disk
-    may be this machine's alone.
+    the last one measured, and ``usage``, what was used since the batch before; no dict, for Ray
+    flattens those. A checkpoint holds the measurements that were not sent when it was written. When
+    the driver knows how the trial ended, it goes, by ``tuner.checkpoints`` and here by ``leave``.
     """
 
     def __init__(
@@ -163,7 +161,7 @@ class TrialContext:
         self._flush((str(state), reason, self.seconds))
 
     def leave(self) -> None:
-        """Drop the checkpoint of a trial that has ended, unless a larger share may repeat it."""
+        """Drop the checkpoint, which may be on this disk alone, unless the trial may come back."""
         if not self._may_come_back:
             self._drop_checkpoints()
 
