@@ -12,6 +12,9 @@ PYTHON ?= $(firstword $(foreach python,python3 python3.12 python3.11,\
 	$(shell $(python) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' \
 	2>/dev/null && echo $(python))))
 
+# The tests on Ray share one process, the others the rest of the machine.
+PYTEST = $(VENV)/bin/python -m pytest -n logical --maxprocesses 4 --dist loadgroup
+
 INSTALL = $(VENV)/bin/uv pip install --python $(VENV)/bin/python \
 	-c constraints.txt $(addprefix --torch-backend ,$(TORCH))
 
@@ -21,7 +24,7 @@ demo: $(VENV)/.installed
 	$(VENV)/bin/tuner run diabetes-xgboost
 
 test: $(VENV)/.installed-dev
-	$(VENV)/bin/python -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 check: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff check .
@@ -39,7 +42,7 @@ lowest: VENV = .venv-lowest
 lowest:
 	$(MAKE) VENV=$(VENV) $(VENV)/bin/uv
 	$(VENV)/bin/uv pip install --python $(VENV)/bin/python --resolution lowest-direct -e '.[dev]'
-	$(VENV)/bin/python -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/uv
 	$(INSTALL) -e .

@@ -29,6 +29,8 @@ from zlib import crc32
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import numpy as np
+from matplotlib import rc_context
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from benchmarks.r_tables import TABLES, RTable
@@ -39,6 +41,7 @@ from trainables.base import Data
 from tuner import context, past
 from tuner.asha import Asha, rung_steps
 from tuner.catalogue import configs
+from tuner.comparison.export import COLOURS, STYLES
 from tuner.config import RunOptions, StudyConfig
 from tuner.context import Batch, TrialContext, TrialSetting
 from tuner.events import Ended, Event, Finished, Measured
@@ -51,7 +54,8 @@ from tuner.starter import starter_studies
 ROOT = Path(__file__).parents[1]
 BUILD = ROOT / "build" / "held_out"
 RESULTS = Path(__file__).parent / "results" / "held_out.json"
-ARMS = ("tpe", "cold", "warm")
+PICTURE = RESULTS.with_suffix(".svg")
+ARMS = {"tpe": "Optuna's TPE", "cold": "no past", "warm": "the starter history"}
 AFTER = (1, 5, 10, 20, 30)
 TRIALS, STEPS = 30, 10
 EVERY = 3
@@ -232,7 +236,22 @@ def report(jobs: list[Job]) -> None:
         },
     }
     RESULTS.write_text(json.dumps(found, indent=1) + "\n")
+    draw(table)
     print(json.dumps(found, indent=1))
+
+
+def draw(table: Table) -> None:
+    """The mean regret of each arm after each trial, as the README shows it."""
+    trials = np.arange(1, TRIALS + 1)
+    with rc_context({"svg.hashsalt": "warmtune", "font.size": 9}):
+        figure = Figure(figsize=(7.0, 3.0), layout="constrained", facecolor="white")
+        plot = figure.subplots()
+        for arm, name in ARMS.items():
+            mean = np.mean([row[arm] for row in table.values()], axis=0)
+            plot.step(trials, mean, STYLES[arm], color=COLOURS[arm], where="post", label=name)
+        plot.set(yscale="log", xlabel="trials", ylabel="mean regret", xlim=(1, TRIALS))
+        plot.legend(frameon=False)
+        figure.savefig(PICTURE, metadata={"Date": None})
 
 
 def planned(repeats: int) -> Iterator[Job]:

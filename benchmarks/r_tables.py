@@ -122,9 +122,7 @@ TABLES = (
     RTable("mosaicData", "SaratogaHouses", "price"),
     RTable("nlme", "MathAchieve", "MathAch", ("School",)),
     RTable("openintro", "email", "spam", ("time",)),
-    RTable(
-        "openintro", "loans_full_schema", "interest_rate", ("grade", "sub_grade", "installment")
-    ),
+    RTable("openintro", "loans_full_schema", "interest_rate", GRADES),
     RTable("psych", "bfi", "age"),
     RTable("ratdat", "complete", "weight", ("record_id",)),
     RTable("survival", "rotterdam", "death", ("pid", "rtime", "dtime", "recur")),
