@@ -29,11 +29,12 @@ sampler: random
 """
 LONGEST_SECONDS = 120
 WORK_SECONDS = 2.0
+MEASUREMENTS = "SELECT count(*) FROM events WHERE kind = 'measured'"
 
 
 @dataclass
 class Toll:
-    """What the kills cost; ``seconds`` from each start of a driver to the first event of it."""
+    """What the kills cost; ``seconds`` from each start of a driver to its first measurement."""
 
     kills: int = 0
     lost: int = 0
@@ -78,10 +79,10 @@ class Victim:
             return list(read_entries(reader))
 
     @property
-    def events(self) -> int:
+    def measurements(self) -> int:
         """How many the journal holds; cheap."""
         with suppress(sqlite3.Error), closing(connect_readonly(self._out)) as reader:
-            return int(reader.execute("SELECT count(*) FROM events").fetchone()[0])
+            return int(reader.execute(MEASUREMENTS).fetchone()[0])
         return 0
 
     @property
@@ -105,7 +106,7 @@ def kill_again_and_again(victim: Victim, kills: int, seed: int) -> Toll:
     known: list[Entry] = []
     for _ in range(kills):
         driver = victim.drive()
-        _let_live(driver, victim, len(known), toll, generator)
+        _let_live(driver, victim, toll, generator)
         assert driver.poll() is None, f"the driver ended before it was killed: {victim.said()}"
         known = victim.entries
         driver.kill()
@@ -123,15 +124,14 @@ def kill_again_and_again(victim: Victim, kills: int, seed: int) -> Toll:
 def _let_live(
     driver: "subprocess.Popen[bytes]",
     victim: Victim,
-    known: int,
     toll: Toll,
     generator: random.Random,
 ) -> None:
     """Until the instant of its death."""
-    if known and generator.random() < 0.5:
+    if toll.seconds and generator.random() < 0.5:
         time.sleep(toll.usual_seconds * generator.random())
         return
-    if seconds := _seconds_until_more_than(known, victim, driver):
+    if seconds := _seconds_until_more_than(victim.measurements, victim, driver):
         toll.seconds.append(seconds)
     time.sleep(WORK_SECONDS * generator.random())
 
@@ -139,10 +139,10 @@ def _let_live(
 def _seconds_until_more_than(
     count: int, victim: Victim, driver: "subprocess.Popen[bytes]"
 ) -> float | None:
-    """How long it takes until the journal holds more entries; None if too long."""
+    """How long it takes until the journal holds more measurements; None if too long."""
     began = time.monotonic()
     while time.monotonic() - began < LONGEST_SECONDS and driver.poll() is None:
-        if victim.events > count:
+        if victim.measurements > count:
             return time.monotonic() - began
         time.sleep(0.05)
     return None
