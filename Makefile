@@ -12,8 +12,8 @@ PYTHON ?= $(firstword $(foreach python,python3 python3.12 python3.11,\
 	$(shell $(python) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' \
 	2>/dev/null && echo $(python))))
 
-# The tests on Ray share one process, the others the rest of the machine.
-PYTEST = $(VENV)/bin/python -m pytest -n logical --maxprocesses 4 --dist loadgroup
+# A process takes whole files: what a file sets up is made once, and each process has one Ray.
+PYTEST = $(VENV)/bin/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 INSTALL = $(VENV)/bin/uv pip install --python $(VENV)/bin/python \
 	-c constraints.txt $(addprefix --torch-backend ,$(TORCH))

@@ -11,13 +11,6 @@ ROOT = Path(__file__).parents[1]
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before NumPy: threads that wait for each other cost most
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Beside other tests, those on Ray run one after the other in one process."""
-    for item in items:
-        if item.get_closest_marker("ray"):
-            item.add_marker(pytest.mark.xdist_group("ray"))
-
-
 @pytest.fixture(scope="session", autouse=True)
 def _no_outside_service() -> Iterator[None]:
     """No test reaches the server, the cluster or the data of whoever runs it."""
