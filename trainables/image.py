@@ -1,9 +1,8 @@
 """Networks on images: ResNet-50, EfficientNet-B0 and a small ResNet; a training a configuration.
 
-Measured on one CPU core, seed 0: resnet8 has a validation accuracy of 0.985 on digits after 3 epochs
-(default configuration, 1,257 training images, 2 seconds an epoch), and on CIFAR-10 from scratch
-0.453, 0.546, 0.652, 0.724, 0.759 and 0.770 after 1 to 6 epochs (42,000 training images, 580 seconds
-of CPU time in all, with ``--option init=scratch --set learning_rate=0.1 --set batch_size=64``).
+Measured on one CPU core, seed 0: resnet8 comes to an accuracy of 0.985 on digits in 3 epochs of 2
+seconds, and on CIFAR-10 from scratch to 0.453, 0.546, 0.652, 0.724, 0.759, 0.77 in 6 epochs (42,000
+images, 580 seconds; ``--option init=scratch --set learning_rate=0.1 --set batch_size=64``).
 
 How it works, and why it is fast:
 - Images lie on the device as uint8, once per process; batches are gathered and augmented there. One
