@@ -1,7 +1,7 @@
 """Whether what a study costs stays flat: in a long study, in a full store, and beside others.
 
     python -m benchmarks.load                                         (hours)
-    python -m benchmarks.load --trials 1000 --studies 8 --processes 6 (what results/load.json shows)
+    python -m benchmarks.load --trials 1000 --studies 8 --processes 6
 
 `long` watches one study of trivial trials from outside: memory, open files and processes of the
 driver and all that it started, shared memory of the machine, and the seconds per trial, in tenths
@@ -26,6 +26,9 @@ from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from matplotlib import rc_context
+from matplotlib.figure import Figure
 
 from tuner.errors import RunDirectoryError
 from tuner.journal import connect_readonly
@@ -162,24 +165,20 @@ def beside(processes: int, folder: Path) -> dict[str, float]:
     }
 
 
-def drawn(rows: list[dict[str, float]]) -> str:
-    """An SVG with a line for each cost over the trials, each as a share of its largest value."""
+def draw(rows: list[dict[str, float]], path: Path) -> None:
+    """A line for each cost over the trials, each as a share of its largest value."""
     names = ("megabytes", "files", "processes", "shared_megabytes", "seconds_per_trial")
-    colours = ("#1b6ca8", "#c1440e", "#4a7c59", "#8a6d1b", "#7d4e9e")
-    most = max(row["trials"] for row in rows)
-    lines = []
-    for place, (name, colour) in enumerate(zip(names, colours, strict=True)):
-        top = max(row[name] for row in rows) or 1.0
-        points = " ".join(
-            f"{40 + 440 * row['trials'] / most:.1f},{220 - 180 * row[name] / top:.1f}"
-            for row in rows
-        )
-        lines.append(f'<polyline points="{points}" fill="none" stroke="{colour}"/>')
-        label = f"{name.replace('_', ' ')} (at most {top:.4g})"
-        lines.append(f'<text x="500" y="{50 + 20 * place}" fill="{colour}">{label}</text>')
-    axis = f'<path d="M40 40V220H480" fill="none" stroke="#888"/><text x="400" y="240">{most:g}'
-    style = 'xmlns="http://www.w3.org/2000/svg" viewBox="0 0 760 260" font-family="sans-serif"'
-    return f'<svg {style} font-size="12">{axis} trials</text>{"".join(lines)}</svg>\n'
+    with rc_context({"svg.hashsalt": "warmtune", "font.size": 9}):
+        figure = Figure(figsize=(7.0, 3.0), layout="constrained", facecolor="white")
+        plot = figure.subplots()
+        for name in names:
+            most = max(row[name] for row in rows) or 1.0
+            shares = [row[name] / most for row in rows]
+            label = f"{name.replace('_', ' ')} (at most {most:.4g})"
+            plot.plot([row["trials"] for row in rows], shares, label=label)
+        plot.set(xlabel="trials", ylabel="share of the most", ylim=(0, 1.05))
+        figure.legend(loc="outside right upper", frameon=False)
+        figure.savefig(path, metadata={"Date": None})
 
 
 def main() -> None:
@@ -205,7 +204,7 @@ def main() -> None:
         result["full"] = full(asked.studies, folders[1])
         result["beside"] = beside(asked.processes, folders[2])
     asked.out.write_text(json.dumps(result, indent=1) + "\n")
-    asked.out.with_suffix(".svg").write_text(drawn(result["long"]))
+    draw(result["long"], asked.out.with_suffix(".svg"))
     print(json.dumps(result, indent=1))
     lost = result["beside"]["expected_trials"] - result["beside"]["trials"]
     last, second = result["long"][-1], result["long"][min(1, len(result["long"]) - 1)]
