@@ -89,9 +89,7 @@ class Cluster:
         Raises ``EnvironmentFault`` if it cannot be reached, refuses the token or has another
         version.
         """
-        self.start()
-        assert self._starting
-        self._starting.result()
+        self._wait()
         import ray
 
         return [
@@ -107,7 +105,7 @@ class Cluster:
     @property
     def lifelines(self) -> tuple[tuple[str, int], tuple[str, int]]:
         """Where the raylet of this machine and the head of the cluster listen; raises as above."""
-        self.nodes  # noqa: B018
+        self._wait()
         import ray
 
         here = ray.get_runtime_context()
@@ -118,6 +116,11 @@ class Cluster:
         )
         host, _, port = here.gcs_address.rpartition(":")
         return mine, (host.strip("[]"), int(port))
+
+    def _wait(self) -> None:
+        self.start()
+        assert self._starting
+        self._starting.result()
 
     def machines(self, resources: Resources) -> list[Node]:
         """The nodes, with the memory of their GPUs where trials may use these; raises as above."""

@@ -14,7 +14,7 @@ from tuner.context import TrialSetting
 from tuner.errors import Interrupted
 from tuner.events import Allotted
 from tuner.journal import Journal
-from tuner.lifeline import Lifeline
+from tuner.lifeline import watched
 from tuner.resources import Allotment, allot
 from tuner.signals import Signals
 
@@ -49,7 +49,7 @@ def session(
     journal: Journal, config: StudyConfig, cluster: Cluster, payload: object
 ) -> Iterator[Session]:
     """Fit the trials on the nodes of the cluster and share the data."""
-    with Signals() as signals, Lifeline(journal.path.parent, *cluster.lifelines):
+    with Signals() as signals, watched(journal.path.parent, *cluster.lifelines):
         allotment = allot(config.resources, cluster.machines(config.resources))
         journal.append(_allotted(allotment, cluster.mps))
         import ray

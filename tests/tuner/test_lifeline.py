@@ -15,7 +15,7 @@ from tuner import lifeline
 lifeline.CHECK_SECONDS, lifeline.NODE_SECONDS, lifeline.HEAD_SECONDS = 0.05, 0.1, 0.2
 servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
 addresses = [server.getsockname() for server in servers]
-with lifeline.Lifeline(Path(sys.argv[1]), *addresses):
+with lifeline.watched(Path(sys.argv[1]), *addresses):
     time.sleep(0.3)
     print("watched", flush=True)
     servers[int(sys.argv[2])].close()
