@@ -1,4 +1,4 @@
-"""The networks on a GPU: speed, sharing and memory, against the plain way, in under ten minutes.
+"""The networks on a GPU: speed, sharing and memory, against the plain way.
 
     python -m benchmarks.network               (on a GPU; writes results/network.json)
     python -m benchmarks.network --dry-run     (the same code on a CPU, tiny; says nothing of speed)
@@ -44,7 +44,7 @@ from tuner import mps
 
 RESULTS = Path(__file__).parent / "results" / "network.json"
 MINUTES = 9.0
-"""After which no measure begins; none takes a whole minute."""
+"""After which no measure begins."""
 
 SHARING = (1, 2, 4)
 WINDOW_SECONDS = 2.0

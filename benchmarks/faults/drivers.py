@@ -61,18 +61,8 @@ def _resumed(out: Path) -> Study:
         return resume(out, RunOptions(quiet=True, finalize=False)).study
 
 
-def _kept(out: Path, study: Study) -> bool:
-    """Whether what the journal in ``out`` acknowledges is in the study that ended."""
-    log = Journal.open(out)
-    log.close()
-    return all(
-        study.trials[t.id].measurements[: len(t.measurements)] == t.measurements
-        for t in log.study.trials
-    )
-
-
 def signals(folder: Path) -> Figures:
-    """Each signal in the midst of a study, then a second one at once after the first."""
+    """Each signal in the midst of a study, whose journal must open afterwards."""
     figures: Figures = {}
     for number in (signal.SIGTERM, signal.SIGINT):
         place = folder / number.name
@@ -84,8 +74,7 @@ def signals(folder: Path) -> Figures:
         process.communicate(timeout=60)
         figures[f"{number.name}: exit code"] = process.returncode
         figures[f"{number.name}: s to exit"] = round(time.monotonic() - began, 1)
-        log = Journal.open(out)
-        log.close()
+        Journal.open(out).close()
     figures["trials after a resume"] = f"{len(_resumed(out).trials)} of {TRIALS}"
     return figures
 

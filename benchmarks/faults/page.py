@@ -16,8 +16,7 @@ FAULTS_HEAD = """# Reliability
 
 What goes wrong, the tests (under `tests/`) that make it go wrong, and what it costs: measured by
 `python -m benchmarks.faults` on two cores without a GPU, shown by `python -m benchmarks.faults
---page`. The cores had other work, too: on a machine of your own, seconds are fewer. After each of
-these faults `tuner resume` ends the study with all its trials.
+--page`. The cores had other work, too, in most rows, so seconds are rather too many.
 
 | row | fault | tested by | figure |
 |--:|---|---|---|
