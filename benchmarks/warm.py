@@ -2,11 +2,14 @@
 
     nice -n 10 python -m benchmarks.warm --data-dir ../shared/data
 
-It is one experiment (`tuner run TASKS --arms tpe,cold,warm --repeats 5`) of somebody who has no
-past but the starter history, from which the data sets of the tasks are taken out, and
-`tuner compare` at its end. Run again, it goes on where it was interrupted: the experiment stays in
-``build/warm``. The tables and curves are written to ``benchmarks/results/warm``. The sampler tries
-the default first in a cold study, too: an arm ``default`` would run the same configurations.
+Two experiments, one after the other, of somebody who begins with no past but the starter history,
+from which the data sets of the tasks are taken out. `first` is `tuner run TASKS --arms
+tpe,cold,warm --repeats 5`, so its past is of other data alone; `again` is the same command with the
+next five seeds, so its past has 15 studies of each task, too, on other splits of the data. `tuner
+compare` is at the end of each. Run again, it goes on where it was interrupted: experiments stay in
+``build/warm``. Tables, curves and the comparison are written to ``benchmarks/results/warm``.
+The sampler tries the default first in a cold study, too: an arm ``default`` would run the same
+configurations.
 """
 
 import argparse
@@ -21,12 +24,10 @@ from tuner.starter import starter_studies
 
 ROOT = Path(__file__).parents[1]
 BUILD = ROOT / "build" / "warm"
-EXPERIMENT = BUILD / "experiment"
 RESULTS = Path(__file__).parent / "results" / "warm"
+EXPERIMENTS = ("first", "again")
 TASKS = ("wine-quality-xgboost", "wine-quality-lightgbm", "adult-xgboost", "adult-lightgbm")
 OWN = {"wine-quality", "adult"}
-
-
 STARTER = BUILD / "starter.parquet"
 WITH_STARTER = f"""
 import sys, pathlib, tuner.cli, tuner.starter
@@ -44,7 +45,24 @@ def tuner(*words: str) -> str:
     ).stdout
 
 
+def experiment(name: str, seed: int, arguments: argparse.Namespace) -> None:
+    """Run an experiment, or go on with it, and keep what it comes to."""
+    place, data = BUILD / name, str(arguments.data_dir.absolute())
+    where = ["--address", "local", "--data-dir", data]
+    if place.is_dir():
+        tuner("resume", str(place), *where)
+    else:
+        size = ["--repeats", str(arguments.repeats), "--trials", str(arguments.trials)]
+        arms = ["--arms", "tpe,cold,warm", "--final-seeds", "1", "--seed", str(seed)]
+        tuner("run", *arguments.tasks, *arms, *size, "--out", str(place), *where)
+    print(tuner("compare", str(place), "--export", str(RESULTS / name)))
+    text = tuner("compare", str(place), "--json").replace(f"{ROOT}/", "")
+    found = json.loads(text.replace(data, "DATA_DIR"))
+    (RESULTS / name / "comparison.json").write_text(json.dumps(found, indent=1) + "\n")
+
+
 def main() -> None:
+    """Run both, the second with what the first has left."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=TASKS)
@@ -54,17 +72,8 @@ def main() -> None:
     BUILD.mkdir(parents=True, exist_ok=True)
     others = [study for study in starter_studies() if study.task.dataset not in OWN]
     write_archive(STARTER, others)
-    where = ["--address", "local", "--data-dir", str(arguments.data_dir.absolute())]
-    if EXPERIMENT.is_dir():
-        tuner("resume", str(EXPERIMENT), *where)
-    else:
-        size = ["--repeats", str(arguments.repeats), "--trials", str(arguments.trials)]
-        words = ["--arms", "tpe,cold,warm", "--final-seeds", "1", "--out", str(EXPERIMENT)]
-        tuner("run", *arguments.tasks, *words, *size, *where)
-    print(tuner("compare", str(EXPERIMENT), "--export", str(RESULTS)))
-    text = tuner("compare", str(EXPERIMENT), "--json").replace(f"{ROOT}/", "")
-    found = json.loads(text.replace(str(arguments.data_dir.absolute()), "DATA_DIR"))
-    (RESULTS / "comparison.json").write_text(json.dumps(found, indent=1) + "\n")
+    for number, name in enumerate(EXPERIMENTS):
+        experiment(name, number * arguments.repeats, arguments)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from meta.study import Metric, Task
 from tuner.arguments import ARGUMENTS, COMMANDS, EXIT_CODES
 from tuner.config import Budget, Final, Model, Resources, StudyConfig, Tracking, WarmStart
 from tuner.fields import FIELDS, Field
+from tuner.parser import settings
 
 PATH = Path(__file__).with_name("reference.md")
 RECORDS: dict[str, tuple[type, ...]] = {
@@ -82,12 +83,12 @@ def _commands() -> Iterator[str]:
             positional = [_usage(word) for word in words if not word.startswith("-")]
             yield f"### `{' '.join(['tuner', name, *positional])}`"
             yield f"{does[0].upper()}{does[1:]}."
-            yield _table(("argument", "meaning"), map(_argument, words))
+            yield _table(("argument", "meaning"), (_argument(name, word) for word in words))
 
 
-def _argument(word: str) -> tuple[str, str]:
+def _argument(command: str, word: str) -> tuple[str, str]:
     shown = " ".join(filter(None, (word, ARGUMENTS[word].get("metavar"))))
-    return f"`{shown if word.startswith('-') else _usage(word)}`", ARGUMENTS[word]["help"]
+    return f"`{shown if word.startswith('-') else _usage(word)}`", settings(command, word)["help"]
 
 
 def _usage(word: str) -> str:

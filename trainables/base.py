@@ -114,7 +114,8 @@ class Offer:
     """What a trainable can be asked for; ``metrics`` holds ``max`` or ``min`` for each metric.
 
     ``locate`` says where the data are and neither reads nor fetches them. ``options`` names the
-    keys of a task's section ``model`` that the trainable heeds.
+    keys of a task's section ``model`` that the trainable heeds, ``parameters`` those that a space
+    may have: any, if it is empty.
     """
 
     datasets: Collection[str]
@@ -122,6 +123,7 @@ class Offer:
     metrics: Mapping[str, str]
     locate: Callable[[DataRequest], str]
     options: Collection[str] = ()
+    parameters: Collection[str] = ()
 
 
 @dataclass(frozen=True)

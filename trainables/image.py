@@ -40,6 +40,7 @@ from trainables.base import EXAMPLE_FILE, Config, Context, Offer
 from trainables.data.image_data import METRICS, HeldOut, ImageData, load
 from trainables.data.images import SOURCES, Labels, Pixels, locate
 from trainables.data.split import Rows
+from trainables.metrics import class_scores
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -250,7 +251,7 @@ def _moments(data: ImageData) -> tuple[NDArray[np.float32], NDArray[np.float32]]
 
 
 def _measure(logits: Callable[["Tensor"], "Tensor"], part: Part, classes: int) -> dict[str, float]:
-    """Accuracy and macro F1, a class neither present nor predicted counting 0, and mean loss."""
+    """Accuracy, macro F1 and the mean loss, read from the device once."""
     import torch
 
     counts = torch.zeros(classes * classes, dtype=torch.int64, device=part.labels.device)
@@ -259,13 +260,8 @@ def _measure(logits: Callable[["Tensor"], "Tensor"], part: Part, classes: int) -
         answer, truth = logits(part.scale(part.images[rows].float())), part.labels[rows]
         loss += torch.nn.functional.cross_entropy(answer, truth, reduction="sum")
         counts += torch.bincount(truth * classes + answer.argmax(1), minlength=classes**2)
-    confusion = counts.view(classes, classes).cpu().double()
-    right, total = confusion.diagonal(), confusion.sum(0) + confusion.sum(1)
-    return {
-        "accuracy": float(right.sum() / len(part.rows)),
-        "macro_f1": float((2 * right / total.clamp(min=1)).mean()),
-        "loss": float(loss.cpu() / len(part.rows)),
-    }
+    scores = class_scores(counts.view(classes, classes).cpu().numpy())
+    return {**scores, "loss": float(loss.cpu() / len(part.rows))}
 
 
 def _keep(network: "nn.Module", parameters: Config, context: Context, folder: Path) -> None:
@@ -293,6 +289,7 @@ OFFER = Offer(
     metrics=dict.fromkeys(METRICS, "max"),
     locate=locate,
     options=("init", "checkpoint", "flip", "crop", "rotation", "early_stopping"),
+    parameters=tuple(DEFAULTS),
 )
 
 

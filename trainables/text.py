@@ -18,7 +18,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -286,6 +286,7 @@ OFFER = Offer(
     metrics=dict.fromkeys(METRICS, "max"),
     locate=locate,
     options=("init", "checkpoint", "early_stopping"),
+    parameters=tuple(field.name for field in fields(Setting)),
 )
 
 

@@ -126,7 +126,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "--quiet": {"action": "store_true", "help": "show no progress"},
     "--experiment": {
         "metavar": "NAME",
-        "help": "the MLflow experiment of the studies (warmtune; that to import: the only one)",
+        "help": "the MLflow experiment of the studies (warmtune)",
     },
     "source": {
         "metavar": "SOURCE",
@@ -136,7 +136,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "file": {"metavar": "FILE", "type": Path, "help": "the Parquet file to write"},
     "--task": {
         "metavar": "TASK",
-        "help": "the task of the trials; needed to import what was not exported",
+        "help": "only the studies of this task",
     },
     "--from": {
         "metavar": "KIND",
@@ -237,9 +237,27 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
         "write the past studies to one Parquet file",
         ("file", "--task", *STORE, "--allow-code", "--json"),
     ),
-    "ui": ("open the MLflow UI on the store in use", ("--tracking-uri", "--host", "--port")),
+    "ui": (
+        "open the MLflow UI on the store in use",
+        ("--tracking-uri", "--experiment", "--host", "--port"),
+    ),
 }
 """The commands: what each does, and its arguments."""
+READ = {"--tracking-uri": "read the MLflow store at URI, not the one in use"}
+HELP: dict[str, dict[str, str]] = {
+    "finalize": {"run_dir": "the directory of a run"},
+    "history list": READ,
+    "history show": READ,
+    "history refused": READ,
+    "history import": {
+        "--task": "the task of the trials; needed for what was not exported",
+        "--experiment": "import from this MLflow experiment (the only one)",
+        "--tracking-uri": "bring them into the MLflow store at URI",
+    },
+    "history export": READ,
+    "ui": READ,
+}
+"""What an argument means to a command where it is not what ``ARGUMENTS`` says."""
 
 EXIT_CODES = {
     0: "done",

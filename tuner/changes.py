@@ -15,7 +15,19 @@ from tuner.home import redacted
 from tuner.parser import parse
 from tuner.request import asked_studies
 
-PACKAGES = ("ray", "optuna", "mlflow", "xgboost", "lightgbm", "scikit-learn", "numpy")
+PACKAGES = (
+    "ray",
+    "optuna",
+    "mlflow",
+    "torch",
+    "torchvision",
+    "transformers",
+    "xgboost",
+    "lightgbm",
+    "scikit-learn",
+    "scipy",
+    "numpy",
+)
 
 
 def versions() -> dict[str, str]:

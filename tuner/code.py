@@ -1,11 +1,13 @@
 """A user's own trainable, ``module:function``: whether it may be run, and how it is loaded."""
 
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from importlib.machinery import PathFinder
 from pathlib import Path
 
 import trainables
-from trainables.base import Trainable
+from trainables.base import Data, DataError, DataRequest, Trainable
 from tuner.errors import UsageError
 from tuner.suggest import did_you_mean
 
@@ -34,7 +36,28 @@ def load(name: str, folder: str | None) -> Trainable:
     if name in trainables.MODULES:
         return trainables.get(name)
     try:
-        return trainables.get(name)
+        trainable = trainables.get(name)
     except Exception as error:
         what = f"{name!r} cannot be imported ({type(error).__name__}: {error})"
         raise UsageError(f"task.trainable: {what}. Mend it in {folder}.") from error
+    loads = trainable.load
+    return trainable if loads is None else replace(trainable, load=_checked(loads, folder))
+
+
+def _checked(load: Callable[[DataRequest], Data], folder: str | None) -> Callable[..., Data]:
+    """A user's ``load``, whose faults are the user's."""
+
+    def checked(request: DataRequest) -> Data:
+        try:
+            data = load(request)
+        except DataError:
+            raise
+        except Exception as error:
+            what = f"`load` fails ({type(error).__name__}: {error})"
+            raise DataError(f"task.trainable: {what}. Mend it in {folder}.") from error
+        if not isinstance(data, Data):
+            what = f"`load` returns {type(data).__name__}, not a trainables.base.Data"
+            raise DataError(f"task.trainable: {what}. Mend it in {folder}.")
+        return data
+
+    return checked

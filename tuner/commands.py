@@ -2,15 +2,12 @@
 
 from argparse import Namespace
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, fields
-from datetime import datetime
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-from meta.study import Study, Trial
 from tuner.catalogue import configs, whereabouts
 from tuner.config import RunOptions, StudyConfig, Tracking
-from tuner.config_reader import load
 from tuner.design import FILE_NAME as EXPERIMENT
 from tuner.design_request import design, is_experiment
 from tuner.errors import (
@@ -20,14 +17,11 @@ from tuner.errors import (
     UsageError,
 )
 from tuner.experiment_commands import compare_arms, resume_arms, run_arms
-from tuner.home import redact
+from tuner.history_commands import HISTORY_COMMANDS
 from tuner.journal import FILE_NAME
 from tuner.request import Asked, asked_studies, read_options, read_store
 from tuner.rundir import runs
-from tuner.terminal import brief, columns, say, say_json
-
-if TYPE_CHECKING:
-    from tuner.tracking import PastStudies
+from tuner.terminal import columns, present, say, say_json
 
 
 class Result(Protocol):
@@ -140,15 +134,7 @@ def _tasks(arguments: Namespace) -> None:
         }
         for id, config in configs().items()
     ]
-    _present(arguments, "tasks", listed)
-
-
-def _present(arguments: Namespace, name: str, rows: Sequence[dict[str, Any]]) -> None:
-    """Say rows of equal keys: as one object under ``name``, or as a table."""
-    if arguments.json:
-        say_json({name: rows})
-    elif rows:
-        say(columns([list(rows[0]), *([*row.values()] for row in rows)]))
+    present(arguments, "tasks", listed)
 
 
 def _doctor(arguments: Namespace) -> None:
@@ -164,114 +150,6 @@ def _doctor(arguments: Namespace) -> None:
         raise EnvironmentFault(*broken)
 
 
-def _history_list(arguments: Namespace) -> None:
-    past = _past(arguments)
-    rows = [
-        {**_study_row(study), "started": _date(past.started[study.id])} for study in past.studies
-    ]
-    _present(arguments, "studies", rows)
-
-
-def _history_show(arguments: Namespace) -> None:
-    found = {study.id: study for study in _past(arguments).studies}
-    if arguments.study not in found:
-        what = f"unknown study {arguments.study!r}"
-        raise UsageError(f"{what}. `tuner history list` shows the known ones.")
-    study = found[arguments.study]
-    if arguments.json:
-        say_json(study.to_json())
-    else:
-        _present(arguments, "trials", [_trial_row(trial) for trial in study.trials])
-
-
-def _history_refused(arguments: Namespace) -> None:
-    arguments.tasks = [arguments.task]
-    ((config, options),) = asked_studies(arguments)
-    from tuner.past import read_past
-
-    past = read_past(config, options)
-    if past.unavailable:
-        raise EnvironmentFault(*past.unavailable)
-    _present(arguments, "refused", [asdict(refusal) for refusal in past.refused])
-
-
-def _history_import(arguments: Namespace) -> None:
-    config = _task_config(arguments)
-    tracking = config.tracking if config else Tracking(arguments.tracking_uri)
-    store = read_store(tracking.uri), tracking.experiment
-    from tuner.importers.history import Request, import_studies
-
-    given = vars(arguments)
-    request = Request(**{field.name: given[field.name] for field in fields(Request)})
-    imported = import_studies(request, config, store)
-    say_json(imported.to_json()) if arguments.json else say(imported.text())
-
-
-def _task_config(arguments: Namespace) -> StudyConfig | None:
-    if arguments.task is None:
-        if arguments.set:
-            raise UsageError("--set: whose? Name the task with --task.")
-        return None
-    arguments.tasks = [arguments.task]
-    ((config, _),) = asked_studies(arguments)
-    return config
-
-
-def _history_export(arguments: Namespace) -> None:
-    from tuner.importers.history import export_studies
-
-    task, past = arguments.task, _past(arguments)
-    if task and Path(task).is_file():
-        task = load(task, (), arguments.allow_code).task.id
-    studies = export_studies(arguments.file, past.studies, task)
-    trials, unreadable = sum(len(study.trials) for study in studies), len(past.refused)
-    if arguments.json:
-        exported = {"file": str(arguments.file), "studies": len(studies), "trials": trials}
-        say_json({**exported, "unreadable": unreadable})
-    else:
-        left = f"; {unreadable} records in the store are unreadable" if unreadable else ""
-        say(f"{trials} trials of {len(studies)} studies in {arguments.file}{left}")
-
-
-def _past(arguments: Namespace) -> "PastStudies":
-    from tuner.tracking import read_studies
-
-    uri = read_store(arguments.tracking_uri)
-    try:
-        return read_studies(uri, arguments.experiment or Tracking().experiment)
-    except EnvironmentFault as error:
-        remedy = "Mend it, or name another with --tracking-uri."
-        raise EnvironmentFault(f"history unavailable: {redact(uri)}: {error}. {remedy}") from None
-
-
-def _study_row(study: Study) -> dict[str, Any]:
-    return {
-        "study": study.id,
-        "task": study.task.id,
-        "arm": study.arm,
-        "seed": study.seed,
-        "trials": len(study.trials),
-        "metric": study.metric.name,
-        "best": None if study.best is None else study.best.value,
-    }
-
-
-def _date(unix_seconds: float) -> str:
-    return datetime.fromtimestamp(unix_seconds).isoformat(" ", "minutes")
-
-
-def _trial_row(trial: Trial) -> dict[str, Any]:
-    return {
-        "trial": trial.id,
-        "state": str(trial.state),
-        "step": trial.step,
-        "value": trial.value,
-        "from": trial.origin,
-        "reason": trial.reason.partition("\n")[0],
-        "config": " ".join(f"{name}={brief(value)}" for name, value in trial.config.items()),
-    }
-
-
 def _ui(arguments: Namespace) -> None:
     if not arguments.port.isdecimal() or not 1 <= int(arguments.port) <= 65535:
         what = f"whole number 1 to 65535 expected, got {arguments.port!r}"
@@ -279,10 +157,12 @@ def _ui(arguments: Namespace) -> None:
     uri = read_store(arguments.tracking_uri)
     from tuner.tracking import open_ui
 
-    open_ui(uri, arguments.host, int(arguments.port))
+    name = arguments.experiment or Tracking().experiment
+    open_ui(uri, name, arguments.host, int(arguments.port))
 
 
 COMMANDS: dict[str, Callable[[Namespace], None]] = {
+    **HISTORY_COMMANDS,
     "run": _run,
     "resume": _resume,
     "report": _report,
@@ -291,10 +171,5 @@ COMMANDS: dict[str, Callable[[Namespace], None]] = {
     "plan": _plan,
     "tasks": _tasks,
     "doctor": _doctor,
-    "history list": _history_list,
-    "history show": _history_show,
-    "history refused": _history_refused,
-    "history import": _history_import,
-    "history export": _history_export,
     "ui": _ui,
 }

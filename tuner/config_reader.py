@@ -158,6 +158,8 @@ def _offer_faults(tree: Node, values: Values, offer: Offer | None) -> Iterator[s
         if section == "model" and name not in offer.options and (node := tree.find(key)):
             names = ", ".join(offer.options) or "none"
             yield node.fault(key, f"no effect on this trainable, which heeds {names}. Remove it.")
+    if offer.parameters and (space := _mapping(tree, "space")):
+        yield from unknown_keys(space, offer.parameters, "space")
     mode, node = offer.metrics.get(values.get("metric.name", "")), tree.find("metric.mode")
     if node and mode and values.get("metric.mode", mode) != mode:
         metric = values["metric.name"]

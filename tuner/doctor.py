@@ -12,12 +12,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tuner.catalogue import configs, whereabouts
+from tuner.changes import PACKAGES
 from tuner.errors import TunerError
 from tuner.home import SQLITE, default_tracking_uri, home, redact
 
 TIMEOUT_SECONDS = 3
 NEEDED_BYTES = 1 << 30
-PACKAGES = ("ray", "optuna", "mlflow", "xgboost", "lightgbm", "scikit-learn", "numpy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def _packages() -> Iterator[Check]:
         try:
             yield Check(package, True, version(package))
         except PackageNotFoundError:
-            yield Check(package, False, "not installed", "Install with `pip install warmtune`.")
+            yield Check(package, False, "not installed", "Run `pip install -e .` in the checkout.")
 
 
 def _ray() -> Check:

@@ -9,16 +9,16 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from signal import SIGINT
 
 from tuner.cluster import Cluster
 from tuner.comparison.runs import read_run
 from tuner.config import RunOptions
-from tuner.design import FILE_NAME, Design, Member, Record, Slice
+from tuner.design import Design, Member, Record, Slice
 from tuner.driver import load_data, resume, run
-from tuner.errors import Interrupted, NoTrialCompleted, TunerError
+from tuner.errors import Interrupted, NoTrialCompleted, TunerError, UsageError
 from tuner.events import FinalFit, Finished
 from tuner.experiment_report import ExperimentReport, report
 from tuner.importers.archive import write_archive
@@ -55,11 +55,17 @@ def run_experiment(design: Design, options: RunOptions) -> ExperimentReport:
 
 
 def resume_experiment(directory: Path, options: RunOptions) -> ExperimentReport:
-    """Go on with an experiment; one that is finished is only reported."""
+    """Go on with an experiment; one that is finished is only reported.
+
+    Raises ``UsageError`` if it was begun with final fits and is to go on without.
+    """
     directory = directory.absolute()
     record = Record.read(directory)
     kept = record.design.data_dir
     data_dir = options.data_dir or (Path(kept) if kept else None)
+    if record.design.finalize and not options.finalize:
+        what = "the arms are compared by their final models, too, as this experiment was begun"
+        raise UsageError(f"--no-finalize: {what}. Leave it out.")
     options = replace(options, data_dir=data_dir, finalize=record.design.finalize)
     with RunLock(directory):
         if not _left(directory, record.design):
@@ -67,11 +73,6 @@ def resume_experiment(directory: Path, options: RunOptions) -> ExperimentReport:
         with Cluster(options.address) as cluster:
             cluster.start()
             return _work(directory, record, options)
-
-
-def is_experiment(directory: Path) -> bool:
-    """Whether a directory holds an experiment."""
-    return (directory / FILE_NAME).is_file()
 
 
 def _history(task: str) -> str:
@@ -187,11 +188,10 @@ def _resumable(directory: Path) -> Iterator[None]:
         raise type(error)(*others, f"{last} Go on with the experiment by {way}.") from None
 
 
-@dataclass
 class _Pace:
     """How long studies take, to say how much time is left."""
 
-    def __post_init__(self) -> None:
+    def __init__(self) -> None:
         self._seconds: dict[str, list[float]] = {}
 
     def note(self, member: Member, seconds: float) -> None:

@@ -14,7 +14,7 @@ from tuner.strict_yaml import Node
 from tuner.suggest import did_you_mean
 
 FORMAT_VERSION = 1
-MAX_GPU_HOURS = 168
+MIN_GPU_HOURS, MAX_GPU_HOURS = 0.001, 168
 UNITS = {"s": 1, "m": 60, "h": 3600}
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 TRAINABLE = re.compile(r"[A-Za-z_][\w.]*(:[A-Za-z_]\w*)?", re.ASCII)
@@ -222,7 +222,7 @@ FIELDS = (
     ),
     Field(
         "budget.gpu_hours",
-        _number(0, MAX_GPU_HOURS),
+        _number(MIN_GPU_HOURS, MAX_GPU_HOURS),
         "8",
         "how much GPU time the trials may use together",
     ),

@@ -81,7 +81,7 @@ class Limits(Stopper):
             return f"interrupted by {signal.Signals(self._signals.received).name}"
         if seconds is not None and self.seconds >= seconds:
             return f"time budget of {seconds:g} s spent"
-        if self.gpu_hours + self._kept_hours >= hours > 0 and self.gpu_hours:
+        if self.gpu_hours + self._kept_hours >= hours and self.gpu_hours:
             return f"budget of {hours:g} GPU-hours spent"
         if self._failures_in_a_row >= FAILURES_IN_A_ROW:
             return f"{FAILURES_IN_A_ROW} trials in a row failed"

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from tuner.arguments import ARGUMENTS, COMMANDS, EXIT_CODES
+from tuner.arguments import ARGUMENTS, COMMANDS, EXIT_CODES, HELP
 from tuner.errors import UsageError
 from tuner.suggest import did_you_mean
 
@@ -40,6 +40,12 @@ class _Version(argparse.Action):
         parser.exit()
 
 
+def settings(command: str, argument: str) -> dict[str, Any]:
+    """What argparse is told of an argument of a command."""
+    general = ARGUMENTS[argument]
+    return {**general, "help": HELP.get(command, {}).get(argument, general["help"])}
+
+
 def build() -> dict[str, Parser]:
     """The parser of each command by its name; that of ``tuner`` itself under the empty one."""
     parser = Parser(
@@ -59,7 +65,7 @@ def build() -> dict[str, Parser]:
                 dest="action", metavar="COMMAND", title="commands"
             )
         for argument in words:
-            parsers[name].add_argument(argument, **ARGUMENTS[argument])
+            parsers[name].add_argument(argument, **settings(name, argument))
     return parsers
 
 

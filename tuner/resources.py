@@ -58,7 +58,13 @@ def this_machine() -> Node:
     """CPUs that this process may use, and NVIDIA GPUs by their device files."""
     gpus = len(list(Path("/dev").glob("nvidia[0-9]*")))
     gpu_bytes, name = gpu_memory() if gpus else (0, "")
-    return Node(len(os.sched_getaffinity(0)), gpus, gpu_bytes, name)
+    return Node(_cpus(), gpus, gpu_bytes, name)
+
+
+def _cpus() -> int:
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def gpu_memory() -> tuple[int, str]:

@@ -4,7 +4,9 @@ import io
 import json
 import os
 import sys
+from argparse import Namespace
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from tuner.home import redact
 
@@ -50,6 +52,14 @@ def columns(rows: Sequence[Sequence[object]]) -> str:
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in line).rstrip() for line in lines
     )
+
+
+def present(arguments: Namespace, name: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Say rows of equal keys: as one object under ``name``, or as a table."""
+    if arguments.json:
+        say_json({name: rows})
+    elif rows:
+        say(columns([list(rows[0]), *([*row.values()] for row in rows)]))
 
 
 def brief(value: object) -> str:

@@ -29,8 +29,8 @@ LOSSES = {
     "CoreWorkerService.grpc_client.GetObjectStatus": 20,
 }
 """How many of these calls between Ray's processes are lost at the most, a quarter of those made."""
-DELAY = "*=1000:20000"
-"""Every handler of a call waits 1 to 20 ms."""
+DELAYS = {call.replace("client", "server"): "1000:20000" for call in LOSSES}
+"""The same calls are answered 1 to 20 ms late; where all of Ray's are, it does not start."""
 
 
 def random_kills(folder: Path) -> Figures:
@@ -121,10 +121,11 @@ def bad_network(folder: Path) -> Figures:
         method: {"num_failures": most, "req_failure_prob": 13, "resp_failure_prob": 12}
         for method, most in LOSSES.items()
     }
+    delays = ",".join(f"{call}={microseconds}" for call, microseconds in DELAYS.items())
     outcomes = [
         _timed(folder / "undisturbed", {}),
         _timed(folder / "lost", {"RAY_testing_rpc_failure": json.dumps(losses)}),
-        _timed(folder / "late", {"RAY_testing_asio_delay_us": DELAY}),
+        _timed(folder / "late", {"RAY_testing_asio_delay_us": delays}),
     ]
     (plain, whole), (lost, with_losses), (late, with_delays) = outcomes
     return {

@@ -88,7 +88,7 @@ COMMAND_LINE = (
     flag(8, "--set budget.trials=[1", "--set budget.trials:1:", "Mend it"),
     flag(8, "--set seed=no", "(no)", 'Write false or "no"'),
     flag(10, "--warm-start maybe", "got 'maybe'", "whole number 0 to 100"),
-    flag(0, "--gpu-hours 169", "got 169", "number 0 to 168"),
+    flag(0, "--gpu-hours 169", "got 169", "number 0.001 to 168"),
     flag(0, "--concurrency 0", "got 0", "Write e.g. 2"),
     flag(0, "--sampler bayes", "got 'bayes'", "meta-gp, meta-tpe, tpe, gp or random"),
     flag(0, "--address somewhere", "got 'somewhere'", "auto, local or HOST:PORT"),

@@ -7,6 +7,7 @@ from tuner.arguments import (
     COMMANDS,
     CONFIG_OPTIONS,
     EXIT_CODES,
+    HELP,
     SWITCHES,
 )
 from tuner.commands import COMMANDS as FUNCTIONS
@@ -26,6 +27,7 @@ def test_every_command_is_carried_out_by_a_function() -> None:
 def test_every_argument_belongs_to_a_command() -> None:
     used = {word for _, words in COMMANDS.values() for word in words}
     assert used == set(ARGUMENTS)
+    assert all({*own} <= {*COMMANDS[name][1]} for name, own in HELP.items())
 
 
 def test_every_configuration_option_sets_a_known_key() -> None:

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from trainables.base import DataError, DataRequest
 from tuner import code
 from tuner.errors import UsageError
 
@@ -40,3 +41,24 @@ def test_a_resumed_study_needs_the_permission_again() -> None:
     assert code.problem("toy", None, allowed=False) is None
     assert "--allow-code" in str(code.problem("json:loads", None, allowed=False))
     assert code.problem("json:loads", None, allowed=True) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "what"),
+    [
+        ("return open('missing.csv').read()", "`load` fails .FileNotFoundError: .*missing.csv"),
+        ("return [1, 2]", "`load` returns list, not a trainables.base.Data"),
+        ("raise trainables.base.DataError('x.csv:3: no number')", "x.csv:3: no number"),
+    ],
+)
+def test_a_users_load_that_fails_is_the_users_to_mend(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, what: str
+) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.delitem(sys.modules, "own_data", raising=False)
+    source = f"import trainables.base\ndef fit(config, context): ...\ndef load(request): {body}\n"
+    (tmp_path / "own_data.py").write_text(source)
+    load = code.load("own_data:fit", str(tmp_path)).load
+    assert load is not None
+    with pytest.raises(DataError, match=what):
+        load(DataRequest("x", 0))

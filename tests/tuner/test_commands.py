@@ -261,5 +261,9 @@ def test_the_ui_is_opened_on_the_store_in_use(monkeypatch: pytest.MonkeyPatch) -
     tracking = SimpleNamespace(open_ui=lambda *arguments: opened.append(arguments))
     monkeypatch.setitem(sys.modules, "tuner.tracking", tracking)
     assert main(["ui"]) == 0
-    assert main(["ui", "--tracking-uri", "http://x", "--host", "::1", "--port", "5001"]) == 0
-    assert opened == [(default_tracking_uri(), "127.0.0.1", 5000), ("http://x", "::1", 5001)]
+    place = ["--host", "::1", "--port", "5001", "--experiment", "mine"]
+    assert main(["ui", "--tracking-uri", "http://x", *place]) == 0
+    assert opened == [
+        (default_tracking_uri(), "warmtune", "127.0.0.1", 5000),
+        ("http://x", "mine", "::1", 5001),
+    ]

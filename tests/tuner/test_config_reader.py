@@ -156,6 +156,19 @@ def test_a_built_in_trainable_is_asked_for_what_it_offers() -> None:
         assert caught.value.faults == (f"--set {override.partition('=')[0]}: {what}",)
 
 
+def test_a_parameter_that_no_trial_would_heed_is_refused() -> None:
+    for task, unknown, what in [
+        ("digits-resnet8", "momentum", "unknown key."),
+        ("ag-news-bert-tiny", "droput", "unknown key. Did you mean dropout?"),
+    ]:
+        with pytest.raises(UsageError) as caught:
+            load(task, [Override.parse(f"space.{unknown}={{float: [0, 1]}}")])
+        (fault,) = caught.value.faults
+        assert fault.startswith(f"--set space.{unknown}: {what}")
+    parameter = "space.colsample_bytree={float: [0.5, 1]}"
+    assert "colsample_bytree" in load("adult-xgboost", [Override.parse(parameter)]).space.parameters
+
+
 def test_what_no_trial_of_the_trainable_heeds_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         load("adult-xgboost", [Override.parse("model.init=scratch")])

@@ -90,7 +90,7 @@ def test_a_damaged_store_is_told_and_one_that_is_missing_is_not_made(home: Path)
 def test_a_missing_package_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "PACKAGES", ("no-such-package",))
     missing = Check(
-        "no-such-package", False, "not installed", "Install with `pip install warmtune`."
+        "no-such-package", False, "not installed", "Run `pip install -e .` in the checkout."
     )
     assert found("no-such-package") == missing
 

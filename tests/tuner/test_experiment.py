@@ -12,7 +12,13 @@ from tests.tuner.studies import METRIC, SPACE
 from tuner import experiment
 from tuner.config import Resources, RunOptions, StudyConfig, Tracking
 from tuner.design import FILE_NAME, Design, Record
-from tuner.errors import EnvironmentFault, Interrupted, NoTrialCompleted, RunDirectoryError
+from tuner.errors import (
+    EnvironmentFault,
+    Interrupted,
+    NoTrialCompleted,
+    RunDirectoryError,
+    UsageError,
+)
 from tuner.events import Ended, FinalFit, Finished, Measured, Started
 from tuner.final_result import final_seeds
 from tuner.importers.archive import read_archive
@@ -192,6 +198,14 @@ def test_a_finished_experiment_is_only_reported(driver: Driver, tmp_path: Path) 
     again = experiment.resume_experiment(tmp_path / "x", replace(OPTIONS, address="nowhere:1"))
     assert len(driver.asked) == 9
     assert again.to_json() == first.to_json()
+
+
+def test_what_was_begun_with_final_fits_does_not_go_on_without(
+    driver: Driver, tmp_path: Path
+) -> None:
+    experiment.run_experiment(DESIGN, replace(OPTIONS, out=tmp_path / "x"))
+    with pytest.raises(UsageError, match="--no-finalize: the arms are compared by their final"):
+        experiment.resume_experiment(tmp_path / "x", replace(OPTIONS, finalize=False))
 
 
 def test_a_study_that_was_begun_is_resumed_not_repeated(driver: Driver, tmp_path: Path) -> None:

@@ -83,3 +83,11 @@ def test_memory_that_a_trainable_fails_to_tell_is_unknown(
     assert ask({"max_seq_length": 64}) > 0
     assert [ask({"max_seq_length": 9999}) for _ in range(2)] == [0, 0]
     assert capsys.readouterr().err.count("max_seq_length: 3 to 512 expected, got 9999") == 1
+
+
+def test_a_machine_that_binds_no_process_to_cpus_has_all_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr("os.sched_getaffinity")
+    monkeypatch.setattr("os.cpu_count", lambda: 12)
+    assert this_machine().cpus == 12

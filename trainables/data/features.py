@@ -80,7 +80,7 @@ def _skill(
     return max(0.0, 1 - error / trivial) if trivial else 0.0
 
 
-def balance(y: Array) -> dict[str, float]:
+def balance(y: NDArray[Any]) -> dict[str, float]:
     """How many classes ``y`` has, and how alike they are in size."""
     _, sizes = np.unique(y, return_counts=True)
     shares = sizes / len(y)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from trainables.base import Data, DataError, DataRequest
+from trainables.data.features import balance
 from trainables.data.images import SOURCES, ImageSet, Labels, Pixels, read, split
 from trainables.data.split import Rows
 from trainables.weights import Weights, initial_weights
@@ -74,17 +75,13 @@ def describe(images: Pixels, labels: Labels) -> dict[str, float]:
     ``brightness`` and ``contrast`` are mean and deviation of the pixels, ``colour`` the mean
     distance of the channels from their mean, ``roughness`` that of horizontal neighbours; all of 1.
     """
-    sizes = np.unique(labels, return_counts=True)[1]
-    shares = sizes / len(labels)
     sample = images[np.random.default_rng(0).permutation(len(images))[:2_000]] / 255
     return {
         "log10_rows": float(np.log10(len(labels))),
         "log10_columns": float(np.log10(images[0].size)),
         "share_categorical": 0.0,
         "share_missing": 0.0,
-        "classes": float(len(sizes)),
-        "class_entropy": float(-(shares * np.log(shares)).sum() / np.log(max(len(sizes), 2))),
-        "minority_share": float(shares.min()),
+        **balance(labels),
         "brightness": float(sample.mean()),
         "contrast": float(sample.std()),
         "colour": float(np.abs(sample - sample.mean(axis=3, keepdims=True)).mean()),

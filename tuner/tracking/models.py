@@ -68,7 +68,7 @@ def kept_model(directory: Path, study: Study, header: Mapping[str, Any]) -> Kept
     if trainable not in MODULES or not folder.is_dir():
         return None
     versions = header.get("versions", {})
-    requirements = [f"{name}=={version}" for name, version in versions.items()]
+    requirements = [f"{name}=={version.partition('+')[0]}" for name, version in versions.items()]
     return KeptModel(folder, study, trainable, requirements, bool(config.get("synthetic")))
 
 

@@ -16,7 +16,7 @@ CHARTS = "workflowType=machine_learning&compareRunsMode=CHART"
 
 
 def open_ui(
-    uri: str, host: str = "127.0.0.1", port: int = 5000, experiment: str = "warmtune"
+    uri: str, experiment: str = "warmtune", host: str = "127.0.0.1", port: int = 5000
 ) -> None:
     """Become the MLflow server of a SQLite store; of a server, print the address.
 
