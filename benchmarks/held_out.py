@@ -38,7 +38,7 @@ from benchmarks.starter import RMSE
 from benchmarks.transfer_scores import interval
 from meta.study import Measurement, Study, TrialState
 from trainables.base import Data
-from tuner import context, past
+from tuner import past
 from tuner.asha import Asha, rung_steps
 from tuner.catalogue import configs
 from tuner.comparison.export import COLOURS, STYLES
@@ -50,6 +50,7 @@ from tuner.journal import FILE_NAME, Journal
 from tuner.packing import NO_GPUS, Packing
 from tuner.search import StudySearch
 from tuner.starter import starter_studies
+from tuner.training import run_training
 
 ROOT = Path(__file__).parents[1]
 BUILD = ROOT / "build" / "held_out"
@@ -173,7 +174,7 @@ def _train(job: Job, data: Data, asha: Asha, asked: dict[str, Any]) -> list[Even
     setting = TrialSetting("tabular", job.model, RMSE, STEPS, _rungs(config), job.directory)
     trial = TrialContext(setting, number, asked["seed"], data.payload, send)
     with suppress(Stopped):
-        context.run(setting, trial, asked["params"])
+        run_training(setting, trial, asked["params"])
     return events
 
 

@@ -70,6 +70,8 @@ def measure(shape: Shape, device: str, tokens: int) -> int:
     """Bytes that training took at most, without the CUDA context."""
     data = _worst(shape, tokens)
     if device == "cuda":
+        image._resident.cache_clear()
+        torch._C._cuda_clearCublasWorkspaces()
         gc.collect()
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()

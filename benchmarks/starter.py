@@ -27,7 +27,6 @@ from benchmarks.r_tables import TABLES
 from meta.space import Config
 from meta.study import Measurement, Metric, Study, Trial, TrialState
 from trainables.base import Data, DataRequest
-from tuner import context
 from tuner.catalogue import configs
 from tuner.config import StudyConfig
 from tuner.context import Batch, TrialContext, TrialSetting
@@ -36,6 +35,7 @@ from tuner.importers.archive import write_archive
 from tuner.journal import FILE_NAME, Journal
 from tuner.search import STOCK, distributions, trial_seed
 from tuner.starter import PATH, starter_studies
+from tuner.training import run_training
 
 ROOT = Path(__file__).parents[1]
 JOURNALS = ROOT / "build" / "starter"
@@ -128,7 +128,7 @@ def _try_one(journal: Journal, config: StudyConfig, sampler: str, data: Data) ->
         rungs=(),
         checkpoints=journal.path.parent,
     )
-    context.run(setting, TrialContext(setting, number, seed, data.payload, batches.append), params)
+    run_training(setting, TrialContext(setting, number, seed, data.payload, batches.append), params)
     origin = sampler if number else "default"
     journal.append(Started(number, params, origin, seed), *_events(number, batches))
 

@@ -29,6 +29,8 @@ def read(folder: Path | None) -> dict[str, Any] | None:
         logging.warning("checkpoint %s is damaged, the trial starts anew", folder / FILE)
         return None
     torch.set_rng_state(generators["cpu"])
-    if generators["cuda"]:
-        torch.cuda.set_rng_state_all(generators["cuda"])
+    for device, generator in zip(
+        range(torch.cuda.device_count()), generators["cuda"], strict=False
+    ):
+        torch.cuda.set_rng_state(generator, device)
     return state

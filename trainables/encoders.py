@@ -249,10 +249,12 @@ def _attend(
 ) -> tuple[Tensor, None]:
     """Attention within each text; queries, keys and values are (1, heads, tokens, size)."""
     if _flash(query):
+        from torch.nn.attention import SDPBackend, sdpa_kernel
         from torch.nn.attention.varlen import varlen_attn
 
         q, k, v = (states[0].transpose(0, 1) for states in (query, key, value))
-        attended: Any = varlen_attn(q, k, v, edges, edges, longest, longest)
+        with sdpa_kernel(SDPBackend.FLASH_ATTENTION):  # cuDNN plans anew for each number of tokens
+            attended: Any = varlen_attn(q, k, v, edges, edges, longest, longest)
         return attended[None], None
     parts = [
         scaled_dot_product_attention(

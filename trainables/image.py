@@ -12,7 +12,8 @@ How it works, and why it is fast:
 - Batch sizes are the nearest of ``BATCH_SIZES``; the one that ran is what is reported.
 - Metrics are counted on the device once per epoch, over the whole validation part.
 - The random numbers of an epoch depend on seed and epoch alone, so that a trial that goes on from
-  its checkpoint, written after each epoch, ends as if it had never stopped.
+  its checkpoint, written after each epoch, ends as if it had never stopped; on a GPU but for the
+  order in which its kernels add up.
 
 SGD with Nesterov momentum 0.9; the learning rate rises over the first 5 % of the steps (P. Goyal et
 al., arXiv 1706.02677) and falls by a cosine to 0 (I. Loshchilov and F. Hutter, arXiv 1608.03983);

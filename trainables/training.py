@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,8 @@ class Training:
 
     def step(self, images: Tensor, labels: Tensor, rate: float) -> None:
         """Train on a batch (n, channels, height, width) and its labels (n,)."""
-        self.network.train()
+        if not self.network.training:
+            self.network.train()
         images = images.contiguous(memory_format=torch.channels_last)
         if self._cuda:
             self._rate.fill_(rate)
@@ -113,7 +115,7 @@ class Training:
             buffer.copy_(given)
         if self._graph is None and self._steps < WARM_UP_STEPS:
             self._steps += 1
-            stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+            stream = _side_stream()
             stream.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(stream):
                 self._eager(*self._batch)
@@ -122,6 +124,13 @@ class Training:
         if self._graph is None:
             self._graph = torch.cuda.CUDAGraph()
             self._optimizer.zero_grad(set_to_none=True)
-            with torch.cuda.graph(self._graph):
+            with torch.cuda.graph(self._graph, stream=_side_stream()):
                 self._eager(*self._batch)
         self._graph.replay()
+
+
+@cache
+def _side_stream() -> torch.cuda.Stream:
+    """One for the process: memory and workspaces are kept for each stream that was ever used."""
+    stream: torch.cuda.Stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    return stream

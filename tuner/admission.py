@@ -1,11 +1,12 @@
 """Before and after a training on a GPU, in its process: memory limited, awaited and given back."""
 
 import gc
+import os
 import sys
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from trainables.memory import CONTEXT_BYTES
@@ -17,11 +18,18 @@ OUT_OF_GPU_MEMORY = "out of memory (gpu)"
 """Begins the reason of a training that ended so; the driver gives it a larger share."""
 GPU_ALLOCATION_FAILED = (
     "CUDA error: out of memory",
+    "CUDA driver error: out of memory",
+    "CUDA_ERROR_OUT_OF_MEMORY",
     "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUBLAS_STATUS_NOT_INITIALIZED",
     "CUDNN_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+    "unable to find an engine to execute this computation",
     "cudaErrorMemoryAllocation",
 )
-"""What libraries other than PyTorch's allocator say."""
+"""What libraries other than PyTorch's allocator say; a convolution that gets no workspace from any
+engine, and cuBLAS that cannot begin, name no memory.
+"""
 OUT_OF_HOST_MEMORY = "out of memory (host)"
 """Begins the reason where the memory of the machine was too small; fewer trials run then."""
 HOST_ALLOCATION_FAILED = "DefaultCPUAllocator: can't allocate memory"
@@ -32,7 +40,12 @@ class GpuMemoryHeld(Exception):
 
 
 def out_of_memory(error: BaseException) -> str | None:
-    """The reason in one line if an error is about memory, and of what: gpu or host."""
+    """The reason in one line if an error, or what it came of, is about memory: of gpu or host."""
+    cause = error.__cause__ or error.__context__
+    return _out_of_memory(error) or (out_of_memory(cause) if cause else None)
+
+
+def _out_of_memory(error: BaseException) -> str | None:
     torch = sys.modules.get("torch")
     said = str(error).splitlines()[0] if str(error) else ""
     if isinstance(error, GpuMemoryHeld) or (torch and isinstance(error, torch.OutOfMemoryError)):
@@ -63,7 +76,7 @@ def wait_until_free(needed_bytes: int, device: Device | None) -> None:
 
     A process that was killed, or stopped in the middle of a step, gives its memory back late.
     """
-    _empty_cache()
+    release()
     if device is None:
         return
     needed = needed_bytes - (CONTEXT_BYTES if _torch() else 0)
@@ -89,7 +102,16 @@ def released() -> Iterator[None]:
         traceback.clear_frames(error.__traceback__)
         raise
     finally:
-        _empty_cache()
+        release()
+
+
+def leave_if_broken() -> None:
+    """End this process if a kernel failed in it: its every use of the GPU would. Ray has others."""
+    if torch := _torch():
+        try:
+            torch.cuda.synchronize()
+        except RuntimeError:
+            os._exit(1)
 
 
 def _torch() -> Any:
@@ -97,7 +119,9 @@ def _torch() -> Any:
     return torch if torch and torch.cuda.is_initialized() else None
 
 
-def _empty_cache() -> None:
+def release() -> None:
+    """Give back what no tensor holds any more, unless the GPU is broken for this process."""
     if torch := _torch():
         gc.collect()
-        torch.cuda.empty_cache()
+        with suppress(RuntimeError):
+            torch.cuda.empty_cache()

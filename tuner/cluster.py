@@ -25,8 +25,9 @@ ENVIRONMENT = {
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_GLOBAL_CHECKPOINT_S": "86400",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
 }
-"""Ray writes no state of its own: the journal is what a resume reads."""
+"""Ray writes no state of its own: the journal is what a resume reads. GPUs have NVML's numbers."""
 
 KNOCK_SECONDS = 3.0
 START_ATTEMPTS = 3

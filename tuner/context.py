@@ -9,24 +9,18 @@ import logging
 import math
 import shutil
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from numbers import Real
 from pathlib import Path
 from typing import Any
 
-import trainables
-from meta.space import Config
 from meta.study import Measurement, Metric, TrialState
-from trainables.base import Trainable
-from tuner.admission import OUT_OF_GPU_MEMORY, out_of_memory
+from tuner.admission import OUT_OF_GPU_MEMORY
 from tuner.gauge import Gauge
-from tuner.home import redact
 from tuner.usage import Usage
 
 FLUSH_SECONDS = 1.0
-TRACE_LINES = 20
 PROGRESS_FILE = "progress.json"
 
 Batch = dict[str, Any]
@@ -252,49 +246,3 @@ def _number(value: object, name: str) -> float:
         kind = type(value).__name__ + (f" of shape {tuple(shape)}" if shape else "")
         raise BadReport(f"report(step, value): number expected for {name}, got {kind}")
     return float(value)
-
-
-def run(
-    setting: TrialSetting,
-    context: TrialContext,
-    config: Config,
-    admit: Callable[[Trainable], None] = lambda trainable: None,
-) -> None:
-    """Train ``config``; whatever the trainable does, the context learns how it ended.
-
-    ``admit`` is called before the training and may end it like an error of its own.
-    """
-    try:
-        trainable = trainables.get(setting.trainable)
-        admit(trainable)
-        _train(trainable, context, config)
-    except Diverged as error:
-        context.end(TrialState.DIVERGED, str(error))
-    except BadReport as error:
-        context.end(TrialState.FAILED, str(error))
-    except Exception as error:
-        context.end(TrialState.FAILED, out_of_memory(error) or _reason(error))
-    else:
-        context.end(TrialState.COMPLETED)
-
-
-def _train(trainable: Trainable, context: TrialContext, config: Config) -> None:
-    """Train, and once more from the start if the checkpoint is what stands in the way."""
-    try:
-        trainable.train(config, context)
-        if context.measured or not context.forget():
-            return
-    except (Diverged, BadReport):
-        raise
-    except Exception as error:
-        if out_of_memory(error) or not context.forget():
-            raise
-    trainable.train(config, context)
-
-
-def _reason(error: Exception) -> str:
-    """Type, message and place in one line, then the end of the trace."""
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno}: {frames[-1].line})"
-    trace = "".join(traceback.format_exception(error)).splitlines()[-TRACE_LINES:]
-    return redact("\n".join([f"{type(error).__name__}: {error}{place}", *trace]))

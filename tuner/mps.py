@@ -66,13 +66,16 @@ def _end() -> None:
 
 def _says(command: str) -> str | None:
     """Give the daemon a command; the problem, or None if it answered."""
-    return _run([CONTROL], command)
+    return _run([CONTROL], f"{command}\n")
 
 
 def _run(command: list[str], text: str = "") -> str | None:
+    # The server numbers the GPUs that it sees anew, and clients would look for the old numbers.
+    environment = {k: v for k, v in os.environ.items() if k != "CUDA_VISIBLE_DEVICES"}
     try:
         subprocess.run(
             command,
+            env=environment,
             input=text,
             capture_output=True,
             text=True,

@@ -152,7 +152,7 @@ class Packing:
                 self._enter(trials[id])
             case Requeued(id):
                 self._ran_out(trials[id].config, self._handed[id][0])
-            case Used(int(id), usage) if usage.peak_gpu_bytes:
+            case Used(int(id), usage) if usage.steps and usage.peak_gpu_bytes:
                 self.peaks.enter(self.peaks.predict(trials[id].config), usage.peak_gpu_bytes)
 
     def place(self, trial: Trial) -> Place | None:
@@ -217,7 +217,7 @@ class Packing:
         if usage is None or trial.state is TrialState.RUNNING:
             return
         self._speeds.enter(usage)
-        if usage.peak_gpu_bytes:
+        if usage.steps and usage.peak_gpu_bytes:
             self.peaks.enter(self.peaks.predict(trial.config), usage.peak_gpu_bytes)
 
     def _ran_out(self, config: Config, share: float) -> None:

@@ -19,9 +19,10 @@ import ray.tune
 
 from meta.space import Config
 from trainables.base import Trainable
-from tuner import admission, context, nvml
+from tuner import admission, nvml
 from tuner.context import Batch, FinalPart, TrialContext, TrialSetting
 from tuner.gauge import Gauge
+from tuner.training import run_training
 
 FINAL_FIT = "final"
 
@@ -67,6 +68,7 @@ def _gauge(setting: TrialSetting, gpu: float) -> Gauge:
 
 def run_trial(setting: TrialSetting, data: "ray.ObjectRef[Any]", config: dict[str, Any]) -> None:
     """Run the trial that ``tuner.search`` handed out as ``config``."""
+    admission.leave_if_broken()
     _prepare(setting, config["seed"])
     gpu = config["gpu"]
 
@@ -83,7 +85,7 @@ def run_trial(setting: TrialSetting, data: "ray.ObjectRef[Any]", config: dict[st
         _take_over(trial)
         if gpu:
             trial.open()
-        context.run(setting, trial, config["params"], admit)
+        run_training(setting, trial, config["params"], admit)
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def run_final_fit(
             trial = TrialContext(
                 setting, f"{FINAL_FIT}-{seed}", seed, data, batches.append, final, gauge
             )
-            context.run(setting, trial, config)
+            run_training(setting, trial, config)
         files = [path for path in folder.rglob("*") if path.is_file()]
         model = {str(path.relative_to(folder)): path.read_bytes() for path in files}
     return Fitted(batches, model)

@@ -12,13 +12,13 @@ from meta.study import Metric, TrialState
 from tests.faults.points import FaultPoint, raising
 from tests.tuner.studies import METRIC, journal, no_packing
 from trainables.toy import CHECKPOINT
-from tuner import context as context_module
 from tuner import scheduler as scheduler_module
 from tuner.asha import Asha
 from tuner.context import TrialContext, TrialSetting
 from tuner.events import Ended, Started
 from tuner.scheduler import StudyScheduler
 from tuner.search import StudySearch
+from tuner.training import run_training
 
 XY = {"x": 0.3, "y": 0.7}
 
@@ -30,7 +30,7 @@ def setting(folder: Path) -> TrialSetting:
 def train(folder: Path, config: dict[str, Any]) -> list[Any]:
     batches: list[Any] = []
     trial = TrialContext(setting(folder), 0, 0, None, batches.append)
-    context_module.run(setting(folder), trial, config)
+    run_training(setting(folder), trial, config)
     return batches
 
 

@@ -1,5 +1,7 @@
 """Memory of a GPU before and after a training, with an NVML that is made up."""
 
+import os
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -63,11 +65,19 @@ def test_without_nvml_nobody_waits() -> None:
     wait_until_free(10**15, None)
 
 
+def _after(first: Exception, then: Exception) -> Exception:
+    then.__context__ = first
+    return then
+
+
+OF_GPU = "out of memory (gpu)"
 MEMORY = [
     (torch.cuda.OutOfMemoryError("CUDA out of memory. Tried"), "out of memory (gpu): CUDA"),
     (RuntimeError("CUDA error: out of memory\nCompile with"), "out of memory (gpu): CUDA"),
     (RuntimeError("CUBLAS_STATUS_ALLOC_FAILED when"), "out of memory (gpu)"),
     (ValueError("xgboost: cudaErrorMemoryAllocation"), "out of memory (gpu)"),
+    (RuntimeError("GET was unable to find an engine to execute this computation"), OF_GPU),
+    (_after(torch.cuda.OutOfMemoryError("CUDA out of memory"), RuntimeError("capture")), OF_GPU),
     (MemoryError(), "out of memory (host)"),
     (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "out of memory (host)"),
 ]
@@ -101,6 +111,34 @@ def test_what_ends_a_training_no_longer_holds_its_tensors() -> None:
     with pytest.raises(SystemExit), admission.released():
         train()
     assert Tensor.alive == 0
+
+
+class BrokenTorch:
+    """After a kernel's failure, whatever the process asks of the GPU fails."""
+
+    class cuda:  # noqa: N801
+        OutOfMemoryError = torch.OutOfMemoryError
+
+        @staticmethod
+        def is_initialized() -> bool:
+            return True
+
+        @staticmethod
+        def synchronize() -> None:
+            raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+        empty_cache = synchronize
+
+
+def test_a_process_whose_gpu_is_broken_makes_room_for_a_new_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", BrokenTorch)
+    codes: list[int] = []
+    monkeypatch.setattr(os, "_exit", codes.append)
+    admission.release()
+    admission.leave_if_broken()
+    assert codes == [1]
 
 
 def test_energy_counts_by_the_share_and_mps_is_seen() -> None:

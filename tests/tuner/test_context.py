@@ -2,6 +2,7 @@
 
 import math
 import re
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from meta.study import TrialState
 from tests.tuner.studies import METRIC
 from trainables.base import Context
 from tuner import context as module
-from tuner.context import Batch, TrialContext, TrialSetting, run
+from tuner import training
+from tuner.context import Batch, TrialContext, TrialSetting
 
 
 def setting(tmp_path: Path, trainable: str = "", rungs: tuple[int, ...] = (1, 3)) -> TrialSetting:
@@ -27,10 +29,10 @@ def outcome(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., li
     def play(train: Callable[[Any, Context], None], **options: Any) -> list[Batch]:
         batches: list[Batch] = []
         monkeypatch.setattr(
-            module.trainables, "get", lambda name: module.trainables.Trainable(train, None)
+            training.trainables, "get", lambda name: training.trainables.Trainable(train, None)
         )
         trial = TrialContext(setting(tmp_path, **options), 0, 1, None, batches.append)
-        run(setting(tmp_path), trial, {"x": 0.5})
+        training.run_training(setting(tmp_path), trial, {"x": 0.5})
         return batches
 
     return play
@@ -115,7 +117,31 @@ def test_an_exception_is_told_with_its_place_and_a_short_trace(outcome: Any) -> 
     assert state == "FAILED"
     assert first.startswith("ValueError: no convergence (test_context.py:")
     assert "raise ValueError" in first
-    assert len(trace) <= module.TRACE_LINES
+    assert len(trace) <= training.TRACE_LINES
+
+
+def test_when_an_end_is_told_the_training_holds_nothing_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Weights:
+        """Stands for what a network holds."""
+
+    def train(config: Any, context: Context) -> None:
+        weights = Weights()
+        alive.append(weakref.ref(weights))
+        raise RuntimeError("CUDA out of memory")
+
+    alive: list[weakref.ref[Weights]] = []
+    held: list[bool] = []
+    trainable = training.trainables.Trainable(train, None)
+    monkeypatch.setattr(training.trainables, "get", lambda name: trainable)
+
+    def send(batch: Batch) -> None:
+        held.append(alive[0]() is not None)
+
+    trial = TrialContext(setting(tmp_path), 0, 1, None, send)
+    training.run_training(setting(tmp_path), trial, {"x": 0.5})
+    assert held == [False]
 
 
 def test_running_out_of_memory_is_named_so(outcome: Any) -> None:

@@ -61,6 +61,16 @@ def test_small_trials_begin_two_on_a_gpu_and_large_ones_alone(log: Journal) -> N
     assert share(packing, start(log, 500)) == 1.0
 
 
+def test_memory_held_before_the_first_step_is_no_peak(log: Journal) -> None:
+    packing = pack(log)
+    trial = start(log, 20)
+    opened = Usage(0.1, 0, gpu=0.5, gpus=("a",), peak_gpu_bytes=GB)
+    log.append(Used(trial.id, opened))
+    assert packing.peaks.expected(trial.config) == predicted(trial.config)
+    log.append(Ended(trial.id, TrialState.FAILED, "raised"))
+    assert packing.peaks.expected(trial.config) == predicted(trial.config)
+
+
 def test_trials_that_run_together_fit_together(log: Journal) -> None:
     """However shares come and go, the predicted peaks never exceed the GPU."""
     packing = pack(log)

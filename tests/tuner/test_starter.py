@@ -14,8 +14,9 @@ from meta.history import sift
 from meta.study import Study, TrialState
 from trainables.base import Data, DataRequest
 from tuner.catalogue import configs
-from tuner.context import Batch, TrialContext, TrialSetting, run
+from tuner.context import Batch, TrialContext, TrialSetting
 from tuner.starter import PATH, starter_studies
+from tuner.training import run_training
 
 TASKS = {id: config for id, config in configs().items() if config.trainable == "tabular"}
 FETCHED = {"adult", "wine-quality"}
@@ -123,7 +124,7 @@ def test_a_trial_can_be_repeated(task: str, studies: list[Study], tmp_path: Path
     setting = TrialSetting("tabular", study.task.model, study.metric, 10, (), tmp_path)
     payload = data_of(study).payload
     context = TrialContext(setting, trial.id, trial.seed, payload, batches.append)
-    run(setting, context, trial.config)
+    run_training(setting, context, trial.config)
     values = [item["value"] for batch in batches for item in batch["measurements"]]
     same = version(study.task.model).startswith(MADE_WITH[study.task.model])
     expected = [item.value for item in trial.measurements]
