@@ -6,32 +6,23 @@ else may wait up to ``FLUSH_SECONDS``.
 
 import json
 import logging
-import math
 import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from numbers import Real
 from pathlib import Path
 from typing import Any
 
 from meta.study import Measurement, Metric, TrialState
 from tuner.admission import OUT_OF_GPU_MEMORY
 from tuner.gauge import Gauge
+from tuner.measurement import checked
 from tuner.usage import Usage
 
 FLUSH_SECONDS = 1.0
 PROGRESS_FILE = "progress.json"
 
 Batch = dict[str, Any]
-
-
-class Diverged(Exception):
-    """A measurement is not finite."""
-
-
-class BadReport(Exception):
-    """A trainable reported something that is no measurement of its metric."""
 
 
 @dataclass(frozen=True)
@@ -127,18 +118,15 @@ class TrialContext:
         config: Mapping[str, Any] | None = None,
     ) -> None:
         """See ``trainables.base.Context``; raises ``Diverged`` or ``BadReport``."""
-        number = _number(value, "value")
-        if self._last and step <= self._last.step:
-            return
-        numbers = {name: _number(metric, name) for name, metric in (metrics or {}).items()}
-        self._check(step, number)
-        finite = {name: metric for name, metric in numbers.items() if math.isfinite(metric)}
+        new = checked(self._setting.metric, self.seconds, step, value, metrics, config)
         if self._last is None:
-            self._used_steps = step - 1  # those before were made in an earlier attempt
-        self._last = Measurement(step, number, self.seconds, finite, dict(config or {}))
-        self._batch.append(self._last)
+            self._used_steps = new.step - 1  # those before were made in an earlier attempt
+        elif new.step <= self._last.step:
+            return
+        self._last = new
+        self._batch.append(new)
         due = time.monotonic() - self._sent >= FLUSH_SECONDS
-        if step < self.max_steps and (due or step in self._setting.rungs):
+        if new.step < self.max_steps and (due or new.step in self._setting.rungs):
             self._flush(None)
 
     def open(self) -> None:
@@ -215,12 +203,6 @@ class TrialContext:
         for folder in (self._kept, self._fresh):
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _check(self, step: int, value: float) -> None:
-        problem = self._setting.metric.problem(value)
-        if problem:
-            kind = BadReport if math.isfinite(value) else Diverged
-            raise kind(f"step {step}: {problem}")
-
     def _flush(self, ended: tuple[str, str, float] | None) -> None:
         batch = {
             "measurements": [measurement.to_json() for measurement in self._batch],
@@ -238,11 +220,3 @@ class TrialContext:
         step = self._last.step if self._last else 0
         steps, self._used_steps = step - self._used_steps, step
         return self._gauge.take(steps)
-
-
-def _number(value: object, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, Real):
-        shape = getattr(value, "shape", None)
-        kind = type(value).__name__ + (f" of shape {tuple(shape)}" if shape else "")
-        raise BadReport(f"report(step, value): number expected for {name}, got {kind}")
-    return float(value)

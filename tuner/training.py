@@ -9,8 +9,9 @@ from meta.space import Config
 from meta.study import TrialState
 from trainables.base import Trainable
 from tuner.admission import out_of_memory, release
-from tuner.context import BadReport, Diverged, TrialContext, TrialSetting
+from tuner.context import TrialContext, TrialSetting
 from tuner.home import redact
+from tuner.measurement import BadReport, Diverged
 
 TRACE_LINES = 20
 

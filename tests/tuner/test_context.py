@@ -1,5 +1,6 @@
 """What a trainable may report, and what becomes of it."""
 
+import json
 import math
 import re
 import weakref
@@ -95,9 +96,38 @@ def test_what_is_no_measurement_fails_the_trial(outcome: Any, value: Any, reason
     assert re.search(reason, batches[-1]["ended"][1])
 
 
-def test_numpy_numbers_are_numbers(outcome: Any) -> None:
-    batches = outcome(lambda config, context: context.report(1, numpy.float32(0.5)))
+def test_numpy_numbers_are_numbers_and_python_s_from_here_on(outcome: Any) -> None:
+    config = {"x": numpy.int64(1), "kind": numpy.str_("b"), "on": numpy.bool_(True)}
+    batches = outcome(
+        lambda _, context: context.report(
+            numpy.int64(1), numpy.float32(0.5), {"a": numpy.float32(1)}, config
+        )
+    )
     assert batches[-1]["ended"][0] == "COMPLETED"
+    (measured,) = batches[0]["measurements"]
+    assert measured["config"] == {"x": 1, "kind": "b", "on": True}
+    json.dumps(measured)
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ((0, 1.0), "report: steps count from 1, got 0"),
+        ((-1, 1.0), "report: steps count from 1, got -1"),
+        ((1.0, 1.0), "report: whole number expected for step, got float"),
+        (("1", 1.0), "report: whole number expected for step, got str"),
+        ((1, 1.0, {1: 2.0}), "report: text expected for the name of a metric, got 1"),
+        ((1, 1.0, None, {1: 2.0}), "report: text expected for the name of a parameter, got 1"),
+        ((1, 1.0, None, {"x": None}), "report: config x must be .*, got None"),
+        ((1, 1.0, None, {"x": [1]}), r"report: config x must be .*, got \[1\]"),
+        ((1, 1.0, None, {"x": math.nan}), "report: config x must be .*, got nan"),
+    ],
+)
+def test_what_no_journal_can_hold_fails_the_trial(outcome: Any, given: Any, reason: str) -> None:
+    batches = outcome(lambda config, context: context.report(*given))
+    assert batches[-1]["ended"][0] == "FAILED"
+    assert re.fullmatch(reason, batches[-1]["ended"][1])
+    assert steps(batches) == [[]]
 
 
 def test_a_trial_that_reports_nothing_has_failed(outcome: Any) -> None:
