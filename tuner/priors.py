@@ -41,11 +41,8 @@ def cached_prior(
 
 
 def _key(studies: Sequence[Study], encoding: Encoding, related: Sequence[float]) -> str:
-    """Differs when a study was added, has more trials or is related otherwise."""
-    past = [
-        (study.id, len(study.trials), round(kin, 6))
-        for study, kin in zip(studies, related, strict=True)
-    ]
+    """Differs when a study was added, holds something else or is related otherwise."""
+    past = [(study.to_json(), round(kin, 6)) for study, kin in zip(studies, related, strict=True)]
     text = json.dumps([__version__, encoding.space.to_json(), past])
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 

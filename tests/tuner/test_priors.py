@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from meta.encoding import Encoding
 from meta.prior import Prior
 from meta.space import Float, SearchSpace
-from meta.study import Study
+from meta.study import Measurement, Study
 from tests.meta.records import CUBE, bowls
 from tuner import priors
 from tuner.errors import EnvironmentFault, RunDirectoryError
@@ -70,6 +71,12 @@ def test_a_past_that_measured_nothing_gives_no_prior(home: Path) -> None:
     assert not home.exists()
 
 
+def altered(**fields: Any) -> list[Study]:
+    """The past after an import of the same studies, one trial of which says something else."""
+    first, *others = PAST[0].trials
+    return [PAST[0].with_trials((replace(first, **fields), *others)), *PAST[1:]]
+
+
 WIDER = Encoding(SearchSpace({**CUBE.parameters, "x": Float(0.0, 2.0)}))
 
 
@@ -78,10 +85,19 @@ WIDER = Encoding(SearchSpace({**CUBE.parameters, "x": Float(0.0, 2.0)}))
     [
         lambda: learn(PAST[:2], related=RELATED[:2]),
         lambda: learn([*PAST[:2], PAST[2].with_trials(PAST[2].trials[:5])]),
+        lambda: learn(altered(measurements=(Measurement(1, 7.0, 0.0),))),
+        lambda: learn(altered(config={**PAST[0].trials[0].config, "x": 0.99})),
         lambda: learn(related=[0.5, 0.4, 0.2]),
         lambda: learn(encoding=WIDER),
     ],
-    ids=["a study less", "a trial less", "related otherwise", "another space"],
+    ids=[
+        "a study less",
+        "a trial less",
+        "another value",
+        "another config",
+        "related otherwise",
+        "another space",
+    ],
 )
 def test_a_past_that_changed_is_fitted_again(changed: Callable[[], Prior], fits: list[int]) -> None:
     first = learn()
