@@ -1,18 +1,16 @@
 """What a study on images shares with its trials: pixels, split, initial weights, meta-features."""
 
-import hashlib
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from trainables.base import Data, DataError, DataRequest
 from trainables.data.features import balance
-from trainables.data.images import SOURCES, ImageSet, Labels, Pixels, read, split
-from trainables.data.split import Rows
+from trainables.data.images import SOURCES, Labels, Pixels, digests, read
+from trainables.data.split import Rows, counts, fingerprint, split
 from trainables.weights import Weights, initial_weights
 
 METRICS = ("accuracy", "macro_f1")
-PARTS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,9 @@ def load(request: DataRequest) -> Data:
         raise DataError(f"metric {metric!r} is not measured. Known: {', '.join(METRICS)}")
     weights = None if request.synthetic else initial_weights(request.model, request.options)
     data = read(request)
-    parts = train, validation, test = split(data, request)
+    others = (name for name, source in SOURCES.items() if source.rows[1])
+    parts = split(request, digests(data.images), data.labels, data.official, others)
+    train, validation, test = parts
     seen = np.sort(np.concatenate([train, validation]))
     payload = ImageData(
         images=data.images[seen],
@@ -61,12 +61,16 @@ def load(request: DataRequest) -> Data:
         classes=SOURCES[request.dataset].classes,
         metric=metric,
         weights=weights,
-        fingerprint=_fingerprint(request, data, parts),
+        fingerprint=fingerprint(
+            request,
+            f"{request.dataset} {data.images.shape}",
+            [data.images],
+            (data.labels, *parts),
+        ),
     )
-    rows = {name: len(part) for name, part in zip(PARTS, parts, strict=True)}
     features = describe(payload.images[payload.train], payload.labels[payload.train])
     held_out = HeldOut(data.images[test], data.labels[test])
-    return Data(payload, payload.fingerprint, features, rows, held_out)
+    return Data(payload, payload.fingerprint, features, counts(parts), held_out)
 
 
 def describe(images: Pixels, labels: Labels) -> dict[str, float]:
@@ -87,12 +91,3 @@ def describe(images: Pixels, labels: Labels) -> dict[str, float]:
         "colour": float(np.abs(sample - sample.mean(axis=3, keepdims=True)).mean()),
         "roughness": float(np.abs(np.diff(sample, axis=2)).mean()),
     }
-
-
-def _fingerprint(request: DataRequest, data: ImageSet, parts: tuple[Rows, ...]) -> str:
-    """Names pixels, labels and split; the same in every process and on every machine."""
-    digest = hashlib.sha256(f"{request.dataset} {data.images.shape}".encode())
-    digest.update(data.images.tobytes())
-    for numbers in (data.labels, *parts):
-        digest.update(len(numbers).to_bytes(8, "little") + numbers.astype("<i8").tobytes())
-    return ("synthetic-" if request.synthetic else "") + digest.hexdigest()[:16]

@@ -7,25 +7,19 @@
 import hashlib
 import io
 import logging
-import os
-import tempfile
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trainables.base import DataError, DataRequest
-from trainables.data import hub
-from trainables.data.split import Rows, draw
+from trainables.data import arrays, hub
 
 if TYPE_CHECKING:
     from datasets import DatasetDict
 
-SHARES = (0.70, 0.15, 0.15)
 BAD_SHARE = 0.01
 """A split with a larger share of unreadable images is refused, else they are left out."""
 
@@ -90,28 +84,10 @@ def synthesize(source: Source, seed: int) -> ImageSet:
     return ImageSet(images, labels, source.rows[0] if source.rows[1] else 0)
 
 
-def split(data: ImageSet, request: DataRequest) -> tuple[Rows, Rows, Rows]:
-    """The rows to train, validate and test on; equal images lie on one side of a random split.
-
-    Raises ``DataError`` for a split that the data set has not.
-    """
-    digests = _digests(data.images)
-    if request.split == "random":
-        return draw(digests, data.labels, SHARES, request.seed)  # type: ignore[return-value]
-    if request.split != "official":
-        raise DataError(f"split: random or official expected, got {request.split!r}")
-    if not data.official:
-        known = ", ".join(name for name, source in SOURCES.items() if source.rows[1])
-        raise DataError(f"{request.dataset} has no official split; these have one: {known}")
-    count = data.official
-    train, validation = draw(digests[:count], data.labels[:count], (0.85, 0.15), request.seed)
-    return train, validation, np.arange(count, len(data.labels))
-
-
-def _digests(images: Pixels) -> NDArray[np.float64]:
+def digests(images: Pixels) -> NDArray[np.float64]:
     """Two numbers for each image, the same for equal images: 96 bits of its BLAKE2."""
-    digests = [hashlib.blake2b(image.tobytes(), digest_size=12).digest() for image in images]
-    thirds = np.frombuffer(b"".join(digests), "<u4").reshape(len(images), 3)
+    names = [hashlib.blake2b(image.tobytes(), digest_size=12).digest() for image in images]
+    thirds = np.frombuffer(b"".join(names), "<u4").reshape(len(images), 3)
     return thirds.astype(np.float64)
 
 
@@ -127,30 +103,11 @@ def _from_hub(source: Source, request: DataRequest) -> ImageSet:
     if request.cache is None:
         return _decoded(source, hub.read_folder(folder, request), str(folder))
     path = request.cache / "images" / f"{request.dataset}-{hub.fingerprint(folder)}.npz"
-    if (kept := _kept(path)) is None:
-        kept = _decoded(source, hub.read_folder(folder, request), str(folder))
-        _keep(path, kept)
-    return kept
-
-
-def _kept(path: Path) -> ImageSet | None:
-    """What was decoded before; None if it is damaged, by the checksums of the archive."""
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return ImageSet(arrays["images"], arrays["labels"], int(arrays["official"]))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return None
-
-
-def _keep(path: Path, data: ImageSet) -> None:
-    """Write beside the final place, then rename; a full disk costs the cache alone."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            np.savez(file, images=data.images, labels=data.labels, official=data.official)
-        os.replace(file.name, path)  # noqa: PTH105
-    except OSError as error:
-        logging.warning("decoded images not kept in %s: %s", path.parent, error)
+    if kept := arrays.read(path, ("images", "labels", "official")):
+        return ImageSet(kept["images"], kept["labels"], int(kept["official"]))
+    data = _decoded(source, hub.read_folder(folder, request), str(folder))
+    arrays.write(path, images=data.images, labels=data.labels, official=np.array(data.official))
+    return data
 
 
 def _decoded(source: Source, splits: "DatasetDict", where: str) -> ImageSet:

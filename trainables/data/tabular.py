@@ -1,6 +1,5 @@
 """A tabular data set, checked, split and named by a fingerprint."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -12,11 +11,8 @@ from trainables.base import Data, DataError, DataRequest
 from trainables.data.features import describe
 from trainables.data.fetch import at_hand
 from trainables.data.sources import SOURCES, Source
-from trainables.data.split import Rows, draw
+from trainables.data.split import Rows, counts, fingerprint, split
 from trainables.data.table import Float32, Table
-
-SHARES = (0.70, 0.15, 0.15)
-PARTS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -61,7 +57,9 @@ def prepare(source: Source, request: DataRequest) -> Data:
     """Read a table from where ``source`` has it, and draw its split; raises ``DataError``."""
     metric = _metric(request, source)
     table = synthesize(source, request.seed) if request.synthetic else source.read(request)
-    parts = train, validation, test = _split(request, source, table)
+    strata = table.y if source.kind == "binary" else np.zeros_like(table.y)
+    others = (name for name, known in SOURCES.items() if known.official)
+    parts = train, validation, test = split(request, table.x, strata, source.official, others)
     seen = np.sort(np.concatenate([train, validation]))
     data = TabularData(
         kind=source.kind,
@@ -72,13 +70,17 @@ def prepare(source: Source, request: DataRequest) -> Data:
         y=table.y[seen],
         train=np.searchsorted(seen, train),
         validation=np.searchsorted(seen, validation),
-        fingerprint=_fingerprint(request, table, parts),
+        fingerprint=fingerprint(
+            request,
+            repr([request.dataset, *table.columns.items()]),
+            (values.astype("<f4") for values in (table.x, table.y)),
+            parts,
+        ),
         categories=table.categories,
     )
-    rows = {name: len(part) for name, part in zip(PARTS, parts, strict=True)}
     features = describe(table.x[train], table.y[train], data.categorical, source.kind)
     held_out = HeldOut(table.x[test], table.y[test])
-    return Data(data, data.fingerprint, features, rows, held_out)
+    return Data(data, data.fingerprint, features, counts(parts), held_out)
 
 
 def locate(request: DataRequest) -> str:
@@ -111,27 +113,3 @@ def _metric(request: DataRequest, source: Source) -> str:
             f"metric {metric!r} is not measured on {request.dataset}. Known: {', '.join(known)}"
         )
     return metric
-
-
-def _split(request: DataRequest, source: Source, table: Table) -> tuple[Rows, ...]:
-    strata = table.y if source.kind == "binary" else np.zeros_like(table.y)
-    if request.split == "random":
-        return draw(table.x, strata, SHARES, request.seed)
-    if request.split != "official":
-        raise DataError(f"split: random or official expected, got {request.split!r}")
-    if source.official is None:
-        known = ", ".join(name for name, source in SOURCES.items() if source.official)
-        raise DataError(f"{request.dataset} has no official split; these have one: {known}")
-    count = source.official
-    fit = draw(table.x[:count], strata[:count], (0.85, 0.15), request.seed)
-    return (*fit, np.arange(count, len(table.y)))
-
-
-def _fingerprint(request: DataRequest, table: Table, parts: tuple[Rows, ...]) -> str:
-    """Names data, target and split; the same in every process and on every machine."""
-    digest = hashlib.sha256(repr([request.dataset, *table.columns.items()]).encode())
-    for values in (table.x, table.y):
-        digest.update(values.astype("<f4").tobytes())
-    for rows in parts:
-        digest.update(len(rows).to_bytes(8, "little") + rows.astype("<i8").tobytes())
-    return ("synthetic-" if request.synthetic else "") + digest.hexdigest()[:16]

@@ -1,6 +1,5 @@
 """IMDB and AG News: texts with classes, cut into tokens once, split and named by a fingerprint."""
 
-import hashlib
 import logging
 import os
 from collections.abc import Iterator, Sequence
@@ -13,11 +12,9 @@ from numpy.typing import NDArray
 from trainables.base import Data, DataError, DataRequest
 from trainables.data import hub
 from trainables.data.features import balance
-from trainables.data.split import Rows, draw
+from trainables.data.split import FIT_SHARES, SHARES, Parts, Rows, counts, draw, fingerprint
 from trainables.data.tokens import SPECIAL, Tokens, Vocabulary, cached, pieces
 
-SHARES = (0.70, 0.15, 0.15)
-PARTS = ("train", "validation", "test")
 METRICS = ("accuracy", "macro_f1")
 VOCABULARY = "google-bert/bert-base-uncased"
 VOCABULARY_REVISION = "86b5e0934494bd15c9632b12f734a8a67f723594"
@@ -101,7 +98,7 @@ def load(request: DataRequest) -> Data:
         raise DataError(f"split: random or official expected, got {request.split!r}")
     whole = synthesize(source, request.seed) if request.synthetic else _read(source, request)
     parts = train, validation, test = _split(request, whole)
-    seen = np.sort(np.concatenate([train, validation]))
+    seen, tokens = np.sort(np.concatenate([train, validation])), whole.texts.tokens
     data = TextData(
         metric=metric,
         classes=source.classes,
@@ -109,11 +106,15 @@ def load(request: DataRequest) -> Data:
         texts=whole.texts.take(seen),
         train=np.searchsorted(seen, train),
         validation=np.searchsorted(seen, validation),
-        fingerprint=_fingerprint(request, whole, parts),
+        fingerprint=fingerprint(
+            request,
+            f"{request.dataset} {whole.vocabulary.digest}",
+            (values.astype("<i8") for values in (tokens.ids, tokens.offsets, whole.texts.labels)),
+            parts,
+        ),
         directory=str(request.directory or os.environ.get("TUNER_DATA", "")),
     )
-    rows = {name: len(part) for name, part in zip(PARTS, parts, strict=True)}
-    return Data(data, data.fingerprint, describe(data), rows, whole.texts.take(test))
+    return Data(data, data.fingerprint, describe(data), counts(parts), whole.texts.take(test))
 
 
 def locate(request: DataRequest) -> str:
@@ -232,7 +233,7 @@ def _judge(source: Source, faults: Sequence[str], good: int) -> None:
     logging.warning("left out: %s", "; ".join(lines))
 
 
-def _split(request: DataRequest, whole: _Whole) -> tuple[Rows, ...]:
+def _split(request: DataRequest, whole: _Whole) -> Parts:
     """Row numbers per part; texts with equal tokens are on one side.
 
     The official test set is kept whole, and what it also holds is left out of the rest.
@@ -244,16 +245,5 @@ def _split(request: DataRequest, whole: _Whole) -> tuple[Rows, ...]:
         return draw(same[:, None], labels, SHARES, request.seed)
     test = np.arange(whole.official, len(same))
     fit = np.flatnonzero(~np.isin(same[: whole.official], same[test]))
-    drawn = draw(same[fit, None], labels[fit], (0.85, 0.15), request.seed)
+    drawn = draw(same[fit, None], labels[fit], FIT_SHARES, request.seed)
     return (*(fit[part] for part in drawn), test)
-
-
-def _fingerprint(request: DataRequest, whole: _Whole, parts: Sequence[Rows]) -> str:
-    """Names tokens, vocabulary, classes and split; the same in every process, on every machine."""
-    digest = hashlib.sha256(f"{request.dataset} {whole.vocabulary.digest}".encode())
-    texts = whole.texts
-    for values in (texts.tokens.ids, texts.tokens.offsets, texts.labels):
-        digest.update(values.astype("<i8").tobytes())
-    for rows in parts:
-        digest.update(len(rows).to_bytes(8, "little") + rows.astype("<i8").tobytes())
-    return ("synthetic-" if request.synthetic else "") + digest.hexdigest()[:16]

@@ -6,8 +6,6 @@ BERT's uncased WordPiece (J. Devlin et al., BERT, NAACL 2019); the tests hold it
 
 import hashlib
 import os
-import tempfile
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.base import DataError
+from trainables.data import arrays
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 FORMAT = "1"
@@ -108,10 +107,11 @@ def cached(texts: Sequence[str], vocabulary: Vocabulary, cache: Path | None) -> 
     if cache is None:
         return tokenize(texts, vocabulary)
     path = cache / "tokens" / f"{_state(texts, vocabulary)}.npz"
-    tokens = _kept(path, len(texts))
-    if tokens is None:
-        tokens = tokenize(texts, vocabulary)
-        _keep(tokens, path)
+    kept = arrays.read(path, ("ids", "offsets"))
+    if kept and len(kept["offsets"]) == len(texts) + 1:
+        return Tokens(kept["ids"], kept["offsets"])
+    tokens = tokenize(texts, vocabulary)
+    arrays.write(path, ids=tokens.ids, offsets=tokens.offsets)
     return tokens
 
 
@@ -123,27 +123,6 @@ def _state(texts: Sequence[str], vocabulary: Vocabulary) -> str:
         content = text.encode("utf-8", "surrogatepass")
         digest.update(len(content).to_bytes(8, "little") + content)
     return digest.hexdigest()[:32]
-
-
-def _kept(path: Path, count: int) -> Tokens | None:
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            tokens = Tokens(arrays["ids"], arrays["offsets"])
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return None
-    return tokens if len(tokens.offsets) == count + 1 else None
-
-
-def _keep(tokens: Tokens, path: Path) -> None:
-    """The file appears whole or not at all."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix="new-") as scratch:
-            whole = Path(scratch) / path.name
-            np.savez(whole, ids=tokens.ids, offsets=tokens.offsets)
-            whole.replace(path)
-    except OSError:
-        return
 
 
 def _joined(parts: Sequence[Ids]) -> Tokens:

@@ -12,7 +12,7 @@ from tests.trainables.data.repositories import encoded, pictures, write_reposito
 from trainables.base import DataError, DataRequest
 from trainables.data import images, split
 from trainables.data.image_data import load
-from trainables.data.images import ImageSet
+from trainables.data.split import split
 
 
 def request(directory: Path, **given: Any) -> DataRequest:
@@ -83,8 +83,8 @@ def test_an_image_of_another_size_is_unreadable_and_one_of_four_inks_is_not() ->
 
 def test_equal_images_lie_on_one_side() -> None:
     drawn = np.random.default_rng(0).integers(0, 255, (50, 8, 8, 1), np.uint8)
-    data = ImageSet(np.concatenate([drawn, drawn]), np.tile(np.arange(50) % 5, 2), 0)
-    parts = images.split(data, DataRequest("digits", 3))
+    twice, labels = np.concatenate([drawn, drawn]), np.tile(np.arange(50) % 5, 2)
+    parts = split(DataRequest("digits", 3), images.digests(twice), labels, None, ())
     group = split.groups(data.images.reshape(100, -1))
     seen = [set(group[rows]) for rows in parts]
     assert not seen[0] & seen[1] | seen[0] & seen[2] | seen[1] & seen[2]
