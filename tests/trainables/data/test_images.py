@@ -10,9 +10,9 @@ from PIL import Image
 
 from tests.trainables.data.repositories import encoded, pictures, write_repository
 from trainables.base import DataError, DataRequest
-from trainables.data import images, split
+from trainables.data import images
 from trainables.data.image_data import load
-from trainables.data.split import split
+from trainables.data.split import groups, split
 
 
 def request(directory: Path, **given: Any) -> DataRequest:
@@ -85,7 +85,7 @@ def test_equal_images_lie_on_one_side() -> None:
     drawn = np.random.default_rng(0).integers(0, 255, (50, 8, 8, 1), np.uint8)
     twice, labels = np.concatenate([drawn, drawn]), np.tile(np.arange(50) % 5, 2)
     parts = split(DataRequest("digits", 3), images.digests(twice), labels, None, ())
-    group = split.groups(data.images.reshape(100, -1))
+    group = groups(twice.reshape(100, -1))
     seen = [set(group[rows]) for rows in parts]
     assert not seen[0] & seen[1] | seen[0] & seen[2] | seen[1] & seen[2]
 
