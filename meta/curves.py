@@ -16,6 +16,7 @@ LEAST = 0.01
 """Nothing is known better than this, as a slope or as a share of a variance."""
 NOISE_DRAWS = 4
 """So many full trainings the noise is worth that is believed in beforehand."""
+TINY = float(np.finfo(np.float64).tiny)
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,33 @@ class Outlook:
 
 Outlooks = Mapping[int, Outlook]
 """By step; a step that is missing has the outlook of one who knows nothing."""
+
+
+@dataclass(frozen=True)
+class Regression:
+    """Of the full loss on the loss at one step, over the ``count`` trials that have both.
+
+    The sums are of the centred losses; ``misfit`` is what ``outlook`` leaves of the full ones.
+    """
+
+    outlook: Outlook
+    count: int
+    early_mean: float
+    full_mean: float
+    square: float
+    product: float
+    misfit: float
+
+    def extrapolate(self, loss: float) -> tuple[float, float]:
+        """The expected full loss and its variance, of a trial that had ``loss`` at the step."""
+        at, outlook = loss - self.early_mean, self.outlook
+        spread = self.square / self.count + at * at / (self.count + 1) or TINY
+        noise = self.misfit + NOISE_DRAWS * outlook.noise * spread
+        noise /= self.count + NOISE_DRAWS
+        precision = self.square / noise + 1 / outlook.spread**2
+        slope = self.product / noise + outlook.slope / outlook.spread**2
+        variance = noise * (1 + 1 / self.count) + at * at / precision
+        return self.full_mean + max(0.0, slope / precision) * at, variance
 
 
 @dataclass(frozen=True)
@@ -81,12 +109,16 @@ def outcomes(study: Study, outlooks: Outlooks | None = None) -> Outcomes:
     early, full = _losses_by_step(completed, study.metric), _losses(completed, study.metric)
     losses, variances = _losses(trials, study.metric), np.zeros(len(trials))
     unknown = float(np.var(full if len(full) > 1 else losses)) if trials else 0.0
+    stops = {trial.step for trial in trials if trial.state is TrialState.STOPPED}
+    regressions = {
+        step: _regression(early[step], full, (outlooks or {}).get(step, Outlook()))
+        for step in stops & early.keys()
+    }
     for row, trial in enumerate(trials):
-        if trial.state is not TrialState.COMPLETED:
-            outlook = (outlooks or {}).get(trial.step, Outlook())
-            ahead = early.get(trial.step)
+        if trial.state is TrialState.STOPPED:
+            ahead = regressions.get(trial.step)
             losses[row], variances[row] = (
-                _extrapolate(losses[row], ahead, full, outlook) if ahead else (losses[row], unknown)
+                ahead.extrapolate(losses[row]) if ahead else (losses[row], unknown)
             )
     return Outcomes(tuple(map(_whole, trials)), losses, variances)
 
@@ -157,16 +189,10 @@ def _losses_by_step(completed: Sequence[Trial], metric: Metric) -> dict[int, dic
     return losses
 
 
-def _extrapolate(
-    loss: float, early: Mapping[int, float], full: Array, outlook: Outlook
-) -> tuple[float, float]:
-    """The expected full loss and its variance."""
+def _regression(early: Mapping[int, float], full: Array, outlook: Outlook) -> Regression:
     before, after = np.array(list(early.values())), full[list(early)]
-    x, y, at = before - before.mean(), after - after.mean(), loss - before.mean()
-    spread = float(np.mean(x * x) + at * at / (len(x) + 1)) or np.finfo(np.float64).tiny
+    x, y = before - before.mean(), after - after.mean()
     residuals = y - outlook.slope * x
-    noise = (residuals @ residuals + NOISE_DRAWS * outlook.noise * spread) / (len(x) + NOISE_DRAWS)
-    precision = x @ x / noise + 1 / outlook.spread**2
-    slope = max(0.0, (x @ y / noise + outlook.slope / outlook.spread**2) / precision)
-    variance = noise * (1 + 1 / len(x)) + at * at / precision
-    return float(after.mean() + slope * at), float(variance)
+    means = float(before.mean()), float(after.mean())
+    sums = float(x @ x), float(x @ y), float(residuals @ residuals)
+    return Regression(outlook, len(x), *means, *sums)

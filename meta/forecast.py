@@ -1,14 +1,14 @@
 """What value a study will reach and how long it will take, from past studies of the same data."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import t as student
 
 from meta.arrays import Array
-from meta.study import Study, Task, TrialState
+from meta.study import Metric, Study, Task, TrialState
 
 COVERAGE = 0.8
 """The probability that an interval is meant to have."""
@@ -17,6 +17,9 @@ BELIEF = 1
 """So many draws the usual variance is worth."""
 ROUGH = 0.1
 """The relative deviation that is believed in where no task was ever studied twice."""
+
+
+Measure = Callable[[Study], float]
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,14 @@ class Interval:
 
     def __contains__(self, value: float) -> bool:
         return self.low <= value <= self.high
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """The variance between studies of one task, relative to their mean; no freedom, if unknown."""
+
+    variance: float
+    freedom: int
 
 
 @dataclass(frozen=True)
@@ -70,67 +81,79 @@ def forecast(task: Task, studies: Sequence[Study], trials: int) -> Forecast | No
 
 def _checks(studies: Sequence[Study], trials: int) -> list[tuple[float, Interval]]:
     """What each study reached, beside the forecast from the others, where they know its task."""
+    reached, metrics = _by_task(studies, _best(trials)), _metrics(studies)
+    scatters = _scatters(reached)
     checks = []
-    for study in studies:
-        others = [other for other in studies if other is not study]
-        if any(other.task == study.task for other in others):
-            checks.append((_best(study, trials), _value(study.task, others, trials)))
+    for task, values in reached.items():
+        for row in range(len(values) if len(values) > 1 else 0):
+            others = np.delete(values, row)
+            found = _interval(task, others, {**scatters, task: _scatter(others)})
+            checks.append((float(values[row]), _clipped(found, metrics[task])))
     return checks
 
 
-def _best(study: Study, trials: int) -> float:
-    """The best completed among the first trials; the first to complete, where none of them did."""
-    completed = [trial for trial in study.trials if trial.state is TrialState.COMPLETED]
-    early = [trial for trial in completed if trial.id < trials] or completed[:1]
-    best = study.with_trials(tuple(early)).best
-    assert best is not None
-    assert best.value is not None
-    return best.value
-
-
 def _value(task: Task, studies: Sequence[Study], trials: int) -> Interval:
-    found = _interval(task, studies, lambda study: _best(study, trials))
-    metric = next(study.metric for study in studies if study.task == task)
-    ends = (found.expected, found.low, found.high)
-    return Interval(*(min(max(end, metric.low), metric.high) for end in ends))
+    reached = _by_task(studies, _best(trials))
+    return _clipped(_interval(task, reached[task], _scatters(reached)), _metrics(studies)[task])
 
 
 def _hours(task: Task, studies: Sequence[Study], trials: int) -> Interval:
     def hours(study: Study) -> float:
         return trials * float(np.mean([trial.seconds for trial in study.trials])) / 3600
 
-    found = _interval(task, studies, hours)
+    taken = _by_task(studies, hours)
+    found = _interval(task, taken[task], _scatters(taken))
     return Interval(found.expected, max(found.low, 0.0), found.high)
 
 
-def _interval(task: Task, studies: Sequence[Study], measure: Callable[[Study], float]) -> Interval:
-    """Where the measure of one more study of ``task`` is expected."""
-    draws: dict[Task, list[float]] = defaultdict(list)
+def _best(trials: int) -> Measure:
+    """The best completed among the first trials; the first to complete, where none of them did."""
+
+    def best(study: Study) -> float:
+        completed = [trial for trial in study.trials if trial.state is TrialState.COMPLETED]
+        early = [trial for trial in completed if trial.id < trials] or completed[:1]
+        found = study.with_trials(tuple(early)).best
+        assert found is not None
+        assert found.value is not None
+        return found.value
+
+    return best
+
+
+def _by_task(studies: Sequence[Study], measure: Measure) -> dict[Task, Array]:
+    values: dict[Task, list[float]] = defaultdict(list)
     for study in studies:
-        draws[study.task].append(measure(study))
-    values = np.array(draws[task])
+        values[study.task].append(measure(study))
+    return {task: np.array(found) for task, found in values.items()}
+
+
+def _metrics(studies: Sequence[Study]) -> dict[Task, Metric]:
+    return {study.task: study.metric for study in reversed(studies)}
+
+
+def _clipped(interval: Interval, metric: Metric) -> Interval:
+    ends = (interval.expected, interval.low, interval.high)
+    return Interval(*(min(max(end, metric.low), metric.high) for end in ends))
+
+
+def _interval(task: Task, values: Array, scatters: Mapping[Task, Scatter]) -> Interval:
+    """Where one more of ``values`` is expected, which studies of ``task`` came to."""
     unit, mean = float(np.abs(values).mean()), float(values.mean())
-    related, usual = _scatter(draws, lambda other: other.dataset == task.dataset)
-    squares = BELIEF * (np.median(usual) if len(usual) else ROUGH**2) + related.sum()
-    freedom = BELIEF + len(related)
+    usual = [scatter.variance for scatter in scatters.values() if scatter.freedom]
+    related = [scatter for other, scatter in scatters.items() if other.dataset == task.dataset]
+    squares = BELIEF * (float(np.median(usual)) if usual else ROUGH**2)
+    squares += sum(scatter.variance * scatter.freedom for scatter in related)
+    freedom = BELIEF + sum(scatter.freedom for scatter in related)
     deviation = unit * np.sqrt(squares / freedom * (1 + 1 / len(values)))
     reach = float(student.ppf((1 + COVERAGE) / 2, freedom) * deviation)
     return Interval(mean, mean - reach, mean + reach)
 
 
-def _scatter(
-    draws: dict[Task, list[float]], related: Callable[[Task], bool]
-) -> tuple[Array, Array]:
-    """The squared deviations, relative to the mean of each task: of related tasks, of all.
+def _scatters(values: Mapping[Task, Array]) -> dict[Task, Scatter]:
+    return {task: _scatter(group) for task, group in values.items()}
 
-    Each is one degree of freedom, so that their mean is the variance.
-    """
-    own: list[float] = []
-    every: list[float] = []
-    for task, values in draws.items():
-        group = np.array(values)
-        if len(group) > 1 and group.any():
-            variance = float(group.var(ddof=1) / np.abs(group).mean() ** 2)
-            every.append(variance)
-            own += [variance] * (len(group) - 1) if related(task) else []
-    return np.array(own), np.array(every)
+
+def _scatter(values: Array) -> Scatter:
+    if len(values) < 2 or not values.any():
+        return Scatter(0.0, 0)
+    return Scatter(float(values.var(ddof=1) / np.abs(values).mean() ** 2), len(values) - 1)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from meta import curves
 from meta.curves import Outcomes, learn_outlooks, outcomes, shortened
 from meta.space import Int, SearchSpace
 from meta.study import Measurement, Metric, Trial, TrialState
@@ -68,6 +69,20 @@ def test_what_it_measured_is_told_of_the_shorter_training_that_it_was() -> None:
         [3.0],
         [0.0],
     )
+
+
+def test_trials_that_stopped_at_one_step_share_one_regression(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    early = [stopped(value) for value in (5.0, 5.5, 6.0)]
+    late = [stopped(value, value / 2) for value in (5.0, 6.0)]
+    alone = [outcomes(study([*trained(9), one])).losses[-1] for one in (*early, *late)]
+    made: list[object] = []
+    fit = curves._regression
+    monkeypatch.setattr(curves, "_regression", lambda *given: made.append(given) or fit(*given))
+    told = outcomes(study([*trained(9), *early, *late]))
+    assert told.losses[9:] == pytest.approx(alone, rel=1e-12)
+    assert len(made) == 2
 
 
 def test_what_was_behind_early_is_expected_to_end_behind() -> None:
