@@ -162,7 +162,7 @@ def _with_slice(directory: Path, record: Record, member: Member, left: Sequence[
 
 
 def _used(directory: Path, design: Design) -> tuple[float, float]:
-    """Seconds and GPU-hours of the finished studies."""
+    """Seconds of the searches that are over, and GPU-hours of these with their final fits."""
     if design.time_seconds is None and design.gpu_hours is None:
         return 0.0, 0.0
     done = [
@@ -170,7 +170,8 @@ def _used(directory: Path, design: Design) -> tuple[float, float]:
         for member in design.members()
         if _is_finished(directory / member.directory, finalize=False)
     ]
-    return sum(run.running_seconds for run in done), sum(run.finished.gpu_hours for run in done)
+    gpu_seconds = sum(run.bill.total.gpu_seconds for run in done)
+    return sum(run.running_seconds for run in done), gpu_seconds / 3600
 
 
 @contextmanager

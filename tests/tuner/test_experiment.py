@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,12 @@ from tuner.errors import (
     RunDirectoryError,
     UsageError,
 )
-from tuner.events import Ended, FinalFit, Finished, Measured, Started
+from tuner.events import Allotted, Ended, Event, FinalFit, Finished, Measured, Started, Used
 from tuner.final_result import final_seeds
 from tuner.importers.archive import read_archive
 from tuner.journal import Journal
 from tuner.resources import Node
+from tuner.usage import Usage
 
 CONFIG = StudyConfig(Task("toy", "curve"), "toy", METRIC, SPACE, resources=Resources(gpu=0))
 OTHER = replace(CONFIG, task=Task("other", "curve"))
@@ -33,7 +35,8 @@ OPTIONS = RunOptions(quiet=True, use_history=False)
 
 class Driver:
     """Runs studies of one trial; ``seconds`` is how long each takes, ``dies_at`` which ones end
-    with an error, ``barren`` whether no trial completes, ``fits`` how many final fits get done."""
+    with an error, ``barren`` whether no trial completes, ``fits`` how many final fits get done,
+    ``gpu`` what each training uses."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[StudyConfig, RunOptions]] = []
@@ -42,6 +45,7 @@ class Driver:
         self.barren = False
         self.versions = "1"
         self.fits: int | None = None
+        self.gpu: Usage | None = None
 
     def run(self, config: StudyConfig, options: RunOptions) -> None:
         self.asked.append((config, options))
@@ -59,17 +63,21 @@ class Driver:
             "versions": {"ray": self.versions},
         }
         log = Journal.create(out, study, header)
+        log.append(Allotted(1.0, 1.0, 1, 1.0))
         log.append(Started(0, {"x": 0.5, "depth": 1}, "", 0))
         log.append(Measured(0, Measurement(1, 1.0 + config.seed, 1.0)))
         state = TrialState.FAILED if self.barren else TrialState.COMPLETED
-        log.append(Ended(0, state, "", 1.0))
-        log.append(Finished("all trials done"))
+        log.append(*self._used(0), Ended(0, state, "", 1.0))
+        log.append(Finished("all trials done", log.ledger.gpu_hours))
         if self.barren:
             log.close()
             raise NoTrialCompleted("no trial completed")
         for seed in final_seeds(config.seed, config.final.seeds)[: self.fits]:
-            log.append(FinalFit({"x": 0.5, "depth": 1}, 1.0, seed=seed))
+            log.append(*self._used(None), FinalFit({"x": 0.5, "depth": 1}, 1.0, seed=seed))
         log.close()
+
+    def _used(self, trial: int | None) -> list[Event]:
+        return [Used(trial, self.gpu)] if self.gpu else []
 
     def resume(self, directory: Path, options: RunOptions) -> None:
         self.resumed.append(directory)
@@ -275,6 +283,19 @@ def test_a_total_budget_is_split_over_what_is_left_alike_for_all_arms(
     given = [config.budget.time_seconds for config, _ in driver.asked]
     assert given == pytest.approx([10, 10, 11.8, 11.8, 5, 5])
     assert len(report.missing) == 6
+
+
+def test_what_final_fits_took_of_the_gpus_is_not_handed_out_again(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four studies share 12 GPU-hours; each takes one to search and one for its final fit."""
+    hours = count(1)
+    monkeypatch.setattr(Journal, "elapsed_seconds", property(lambda log: 3600.0 * next(hours)))
+    driver.gpu, driver.fits = Usage(3600.0, gpu=1.0, gpus=("a",)), 1
+    design = replace(DESIGN, arms=("cold", "warm"), seeds=(5, 6), gpu_hours=12.0)
+    experiment.run_experiment(design, replace(OPTIONS, finalize=False))
+    given = [config.budget.gpu_hours for config, _ in driver.asked]
+    assert given == pytest.approx([3, 3, 4, 4])
 
 
 def test_an_experiment_in_which_nothing_completes_runs_on_and_says_so(driver: Driver) -> None:
