@@ -18,7 +18,7 @@ from zlib import crc32
 
 from meta.study import Metric, Study, Trial
 from tuner.errors import EnvironmentFault, JournalDamaged, RunDirectoryError, TunerError
-from tuner.events import Event, FinalFit, Finished, fold, read_event, write_event
+from tuner.events import Ended, Event, FinalFit, Finished, fold, read_event, write_event
 from tuner.final_result import FinalResult, final_seeds
 from tuner.ledger import Ledger
 
@@ -54,7 +54,7 @@ def _checksum(*fields: object) -> int:
 
 
 class Journal:
-    """The log of one study; the trials and the ledger folded from it.
+    """The log of one study; the trials, in which order they ended, and the ledger folded from it.
 
     Open it with ``create`` or ``open``. Only the driver's thread appends; other threads and
     processes read the file with ``read_entries``.
@@ -66,6 +66,7 @@ class Journal:
         self.path = path
         self.header = header
         self.trials: dict[int, Trial] = {}
+        self.ended: list[int] = []
         self.finished: Finished | None = None
         self.final_fits: list[FinalFit] = []
         self.ledger = Ledger()
@@ -181,7 +182,9 @@ class Journal:
     def _apply(self, event: Event, elapsed_seconds: float) -> None:
         fold(self.trials, event)
         self.ledger.enter(event, elapsed_seconds)
-        if isinstance(event, Finished):
+        if isinstance(event, Ended):
+            self.ended.append(event.trial)
+        elif isinstance(event, Finished):
             self.finished = event
         elif isinstance(event, FinalFit):
             self.final_fits.append(event)

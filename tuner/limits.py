@@ -31,9 +31,8 @@ class Limits(Stopper):
         self._failures_in_a_row = 0
         self._seconds_before = journal.last_seconds
         self._first_result_seconds: float | None = None
-        for trial in journal.trials.values():
-            if trial.state is not TrialState.RUNNING:
-                self._book(trial)
+        for id in journal.ended:
+            self._book(journal.trials[id])
         journal.listen(self._count)
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:

@@ -43,7 +43,6 @@ def run_trials(session: Session, final_fits: int = 0) -> None:
     packing = _packing(session)
     drop_when_ended(journal)
     tries = 1 + (MAX_REQUEUES if allotment.gpu else 0)
-    ended = sum(trial.state is not TrialState.RUNNING for trial in journal.trials.values())
     trainable = partial(run_trial, session.setting, session.data)
     with tempfile.TemporaryDirectory(prefix="warmtune-") as scratch:
         tuner = tune.Tuner(
@@ -51,7 +50,7 @@ def run_trials(session: Session, final_fits: int = 0) -> None:
             tune_config=tune.TuneConfig(
                 search_alg=_search(session, packing),
                 scheduler=_scheduler(session, packing),
-                num_samples=tries * (config.budget.trials - ended),
+                num_samples=tries * (config.budget.trials - len(journal.ended)),
                 reuse_actors=True,
             ),
             run_config=tune.RunConfig(

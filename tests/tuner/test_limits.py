@@ -48,6 +48,17 @@ def test_a_success_between_failures_starts_the_count_anew(tmp_path: Path) -> Non
     assert not watch.stop_all()
 
 
+def test_a_resume_counts_failures_in_the_order_of_their_ends(tmp_path: Path) -> None:
+    log = journal(tmp_path)
+    watch = limits(log)
+    log.append(*(Started(id, {"x": 0.5, "depth": 1}, "tpe", 0) for id in range(6)))
+    for id in (1, 2, 0, 3, 4, 5):
+        log.append(Ended(id, FAILED if id else TrialState.COMPLETED))
+    assert not watch.stop_all()
+    log.close()
+    assert not limits(Journal.open(tmp_path)).stop_all()
+
+
 def on_gpu(log: Journal, hours: float) -> None:
     """A trial that held a share of the GPU for some hours."""
     id = len(log.trials)
