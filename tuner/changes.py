@@ -5,6 +5,7 @@ import os
 import platform
 import shlex
 from collections.abc import Iterator
+from contextlib import chdir
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -58,16 +59,19 @@ def version_changes(header: dict[str, Any]) -> list[str]:
 def config_changes(header: dict[str, Any]) -> list[str]:
     """``budget.trials: 20, was 16`` for each key that the study's own YAML file says otherwise now.
 
-    A file that is gone changes nothing, the journal having the configuration; nor does a built-in
-    task. Raises ``UsageError`` if the file cannot be read any more.
+    A file or a folder of the start that is gone changes nothing, the journal having the
+    configuration; nor does a built-in task. Raises ``UsageError`` if the file cannot be read any
+    more.
     """
     words = shlex.split(header["command"])[1:]
-    path = Path(header.get("folder", ""), *words[1:2])
-    if not header.get("folder") or not path.is_file():
+    folder = Path(header.get("folder", ""))
+    path = folder.joinpath(*words[1:2])
+    if not header.get("folder") or not folder.is_dir() or not path.is_file():
         return []
     arguments = parse(words)
     arguments.tasks, arguments.data_dir = [str(path)], None
-    ((now, _),) = asked_studies(arguments)
+    with chdir(folder):  # what is relative meant this folder when the study began
+        ((now, _),) = asked_studies(arguments)
     old, new = _flat(StudyConfig.from_json(header["config"])), _flat(now)
     return [
         f"{key}: {new.get(key, 'missing')}, was {old.get(key, 'missing')}"

@@ -66,6 +66,17 @@ def test_a_file_that_is_gone_and_a_built_in_task_change_nothing(header: dict[str
     assert config_changes(header) == []
 
 
+def test_where_the_resume_is_typed_changes_nothing(
+    header: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("x.yaml").write_text(f"{LEAST}tracking: {{uri: sqlite:///mine.db}}\n")
+    config = load("x.yaml", [Override("budget.trials", "7")])
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert config_changes({**header, "config": config.to_json()}) == []
+    assert Path.cwd() == tmp_path / "elsewhere"
+
+
 def test_a_key_that_an_older_version_did_not_know_is_no_change(header: dict[str, Any]) -> None:
     del header["config"]["budget"]["step_timeout_seconds"]
     assert config_changes(header) == []
