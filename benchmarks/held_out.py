@@ -46,7 +46,8 @@ from tuner.config import RunOptions, StudyConfig
 from tuner.context import Batch, TrialContext, TrialSetting
 from tuner.events import Ended, Event, Finished, Measured
 from tuner.importers.archive import write_archive
-from tuner.journal import FILE_NAME, Journal
+from tuner.journal import Journal
+from tuner.journal_file import FILE_NAME
 from tuner.packing import NO_GPUS, Packing
 from tuner.search import StudySearch
 from tuner.starter import starter_studies

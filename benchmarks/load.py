@@ -31,7 +31,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from tuner.errors import RunDirectoryError
-from tuner.journal import connect_readonly
+from tuner.journal_file import connect_readonly
 from tuner.tracking import read_studies
 
 RESULTS = Path(__file__).parent / "results" / "load.json"

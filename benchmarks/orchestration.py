@@ -122,7 +122,7 @@ def ours(request: DataRequest, configs: list[Config], seeds: list[int]) -> Pace:
 
 def _ends(directory: Path) -> list[float]:
     from tuner.events import Ended
-    from tuner.journal import connect_readonly, read_entries
+    from tuner.journal_file import connect_readonly, read_entries
 
     entries = read_entries(connect_readonly(directory))
     return [entry.unix_time for entry in entries if isinstance(entry.event, Ended)]

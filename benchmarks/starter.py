@@ -32,7 +32,8 @@ from tuner.config import StudyConfig
 from tuner.context import Batch, TrialContext, TrialSetting
 from tuner.events import Ended, Event, Measured, Started
 from tuner.importers.archive import write_archive
-from tuner.journal import FILE_NAME, Journal
+from tuner.journal import Journal
+from tuner.journal_file import FILE_NAME
 from tuner.search import STOCK, distributions, trial_seed
 from tuner.starter import PATH, starter_studies
 from tuner.training import run_training

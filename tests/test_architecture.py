@@ -25,7 +25,7 @@ DOORS = {
         *("tuner.limits", "tuner.scheduler", "tuner.search", "tuner.worker"),
     ),
     "pynvml": ("tuner.nvml",),
-    "sqlite3": ("tuner.journal", "tuner.repair", "tuner.tracking.store"),
+    "sqlite3": ("tuner.journal_file", "tuner.repair", "tuner.tracking.store"),
 }
 FORBIDDEN_CALLS = (
     *("eval", "exec", "__import__", "os.system", "os.popen", "subprocess.get*output"),
@@ -186,7 +186,7 @@ ALLOWED = {
     "meta.sampler": "import math\nimport numpy\nimport optuna\nfrom meta.space import Float",
     "meta.space": "from scipy.stats import qmc",
     "trainables.image": "import torch\nstate = torch.load(path, weights_only=True)",
-    "tuner.journal": "import sqlite3\nfrom meta.space import Float\nfrom tuner import version",
+    "tuner.journal_file": "import sqlite3\nfrom meta.space import Float\nfrom tuner import version",
     "tuner": "if TYPE_CHECKING:\n    from tuner.journal import Journal\nversion = '1'",
     "tuner.strict_yaml": "import yaml\nyaml.SafeLoader(text)\nimport pickle\npickle.dumps(1)",
     "tests.test_journal": "import pickle\npickle.loads(data)",

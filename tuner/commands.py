@@ -18,7 +18,7 @@ from tuner.errors import (
 )
 from tuner.experiment_commands import compare_arms, resume_arms, run_arms
 from tuner.history_commands import HISTORY_COMMANDS
-from tuner.journal import FILE_NAME
+from tuner.journal_file import FILE_NAME
 from tuner.request import Asked, asked_studies, read_options, read_store
 from tuner.rundir import runs
 from tuner.terminal import columns, present, say, say_json

@@ -18,12 +18,12 @@ from tuner.comparison.runs import read_run
 from tuner.config import RunOptions
 from tuner.design import Design, Member, Record, Slice
 from tuner.driver import load_data, resume, run
-from tuner.errors import Interrupted, NoTrialCompleted, TunerError, UsageError
+from tuner.errors import Interrupted, JournalDamaged, NoTrialCompleted, TunerError, UsageError
 from tuner.events import FinalFit, Finished
 from tuner.experiment_report import ExperimentReport, report
 from tuner.importers.archive import write_archive
-from tuner.journal import FILE_NAME as JOURNAL
-from tuner.journal import read_journal
+from tuner.journal_file import FILE_NAME as JOURNAL
+from tuner.journal_file import read_journal
 from tuner.past import frozen
 from tuner.progress import announce, clock
 from tuner.resources import allot
@@ -137,7 +137,10 @@ def _left(directory: Path, design: Design) -> list[Member]:
 def _is_finished(place: Path, finalize: bool) -> bool:
     if not (place / JOURNAL).is_file():
         return False
-    _, header, entries = read_journal(place)
+    try:
+        _, header, entries = read_journal(place)
+    except JournalDamaged:  # the resume of the study says what can be done
+        return False
     kinds = Counter(type(entry.event) for entry in entries)
     if not kinds[Finished]:
         return False

@@ -17,9 +17,10 @@ from typing import Any
 from meta.study import Trial, TrialState
 from tuner.errors import RunDirectoryError
 from tuner.events import Event, FinalFit, Finished, Started, Used, fold
-from tuner.journal import (
+from tuner.journal_file import (
     FILE_NAME,
     LAST_FILE,
+    REPAIRED,
     Entry,
     create_file,
     last_sequence,
@@ -27,7 +28,6 @@ from tuner.journal import (
     read_study,
 )
 
-REPAIRED = "journal.repaired"
 DAMAGED = "damaged"
 FILES = (FILE_NAME, f"{FILE_NAME}-wal", LAST_FILE)
 SMALLEST_ROW_BYTES = 40
@@ -56,7 +56,12 @@ class Salvage:
 
 
 def salvage(directory: Path) -> Salvage:
-    """Read what is whole; changes nothing. Raises ``RunDirectoryError`` if the header is lost."""
+    """Read what is whole; changes nothing. Raises ``RunDirectoryError`` if the header is lost.
+
+    After an interrupted repair it reads the files that were kept.
+    """
+    if (directory / REPAIRED).exists():
+        directory = directory / DAMAGED
     with TemporaryDirectory(prefix="warmtune-") as scratch:
         for name in FILES:
             if (directory / name).is_file():
@@ -74,17 +79,18 @@ def salvage(directory: Path) -> Salvage:
 def repair(directory: Path) -> str:
     """Put a sound journal in the place of a damaged one, which is kept in ``damaged``.
 
+    After a kill at any instant it is to be called again: the journal counts as damaged until then.
     Returns what was lost. Whoever calls it holds the lock of the directory.
     """
-    new = directory / REPAIRED
+    new, backup = directory / REPAIRED, directory / DAMAGED
     kept = salvage(directory)
-    new.unlink(missing_ok=True)
-    create_file(new, kept.header, kept.entries)
-    backup = directory / DAMAGED
-    backup.mkdir(exist_ok=True)
-    for name in FILES:
-        if (directory / name).is_file() and not (backup / name).exists():
-            shutil.copy(directory / name, backup)
+    if not new.exists():
+        shutil.rmtree(backup, ignore_errors=True)
+        backup.mkdir()
+        for name in FILES:
+            if (directory / name).is_file():
+                shutil.copy(directory / name, backup)
+        create_file(new, kept.header, kept.entries)
     for name in (LAST_FILE, f"{FILE_NAME}-wal", f"{FILE_NAME}-shm"):
         (directory / name).unlink(missing_ok=True)
     new.replace(directory / FILE_NAME)
@@ -110,7 +116,8 @@ def _header(connection: sqlite3.Connection, directory: Path) -> tuple[Any, ...]:
     except UNREADABLE as error:
         raise RunDirectoryError(
             f"{directory / FILE_NAME}: what it was a study of cannot be read ({error}), so nothing"
-            " can be repaired, and nothing was changed. Start a new study with `tuner run`."
+            " can be repaired, and nothing was changed. Start a new study with `tuner run`;"
+            " an experiment does so itself when this folder is gone."
         ) from None
     return row
 

@@ -51,6 +51,7 @@ def session(
     """Fit the trials on the nodes of the cluster and share the data."""
     with Signals() as signals, watched(journal.path.parent, *cluster.lifelines):
         allotment = allot(config.resources, cluster.machines(config.resources))
+        journal.restart_clock()
         journal.append(_allotted(allotment, cluster.mps))
         import ray
 

@@ -22,7 +22,8 @@ from tests.faults.test_repair import assert_nothing_wrong, damaged_copy
 from tests.tuner.test_journal import write_study
 from tests.tuner.test_journal_faults import Damage, flip_a_bit, truncate
 from tuner.errors import JournalDamaged, RunDirectoryError
-from tuner.journal import FILE_NAME, Journal, connect_readonly, read_entries
+from tuner.journal import Journal
+from tuner.journal_file import FILE_NAME, connect_readonly, read_entries
 from tuner.repair import repair
 
 KILLS = 300

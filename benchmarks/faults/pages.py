@@ -12,7 +12,8 @@ from tests.tuner.test_journal import write_study
 from tests.tuner.test_journal_faults import flip_a_bit
 from tests.tuner.tracking.journals import ending, eventful, study
 from tuner.errors import JournalDamaged, RunDirectoryError
-from tuner.journal import FILE_NAME, Journal
+from tuner.journal import Journal
+from tuner.journal_file import FILE_NAME
 from tuner.repair import repair
 from tuner.report import write_report
 

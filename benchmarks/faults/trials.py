@@ -21,7 +21,7 @@ from tuner.config import Budget, Resources, RunOptions, StudyConfig, Tracking, W
 from tuner.driver import resume, run
 from tuner.errors import NoTrialCompleted
 from tuner.events import Ended, Measured, Started
-from tuner.journal import connect_readonly, read_entries
+from tuner.journal_file import connect_readonly, read_entries
 from tuner.past import read_past
 
 TRIALS, STEPS = 60, 9

@@ -13,7 +13,8 @@ from statistics import median
 
 from meta.study import Study, TrialState
 from tuner.errors import RunDirectoryError
-from tuner.journal import Entry, Journal, connect_readonly, read_entries
+from tuner.journal import Journal
+from tuner.journal_file import Entry, connect_readonly, read_entries
 
 YAML = """
 version: 1

@@ -34,7 +34,7 @@ class FaultPoint:
         return call
 
 
-def raising(error: Exception) -> Callable[[], object]:
+def raising(error: BaseException) -> Callable[[], object]:
     """What raises ``error``."""
 
     def fail() -> object:

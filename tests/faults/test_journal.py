@@ -14,9 +14,11 @@ import pytest
 from meta.study import Study, TrialState
 from tests.faults.points import Connection, FaultPoint, raising
 from tests.tuner.test_journal import HEADER, STUDY, trial_events, write_study
+from tuner import journal_file
 from tuner.errors import EnvironmentFault, RunDirectoryError
 from tuner.events import Event, Started
-from tuner.journal import Entry, Journal, connect_readonly, read_entries
+from tuner.journal import Journal
+from tuner.journal_file import Entry, connect_readonly, read_entries
 
 KILLED = """
 import os, signal, sys
@@ -44,6 +46,20 @@ for number in range(int(sys.argv[2])):
             os.write(acknowledged, b"x")
 """
 """Children that die before, inside and after a commit, ever later."""
+
+
+@pytest.mark.parametrize("call", ["connect", "insert"])
+def test_a_kill_while_it_is_made_leaves_no_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    point = FaultPoint(1, raising(SystemExit()), once=True, late=True)
+    monkeypatch.setattr(journal_file, call, point.wrap(getattr(journal_file, call)))
+    with pytest.raises(SystemExit):
+        Journal.create(tmp_path, STUDY, HEADER)
+    with pytest.raises(RunDirectoryError, match="holds no study"):
+        Journal.open(tmp_path)
+    Journal.create(tmp_path, STUDY, HEADER).close()
+    assert Journal.open(tmp_path).study == STUDY
 
 
 def everything() -> list[Event]:

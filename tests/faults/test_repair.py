@@ -5,11 +5,14 @@ No trial that repair keeps as ended is another than it was; the rest goes on or 
 
 import random
 import shutil
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from meta.study import Study, TrialState
+from tests.faults.points import FaultPoint, raising
 from tests.tuner.test_journal import write_study
 from tests.tuner.test_journal_faults import (
     Damage,
@@ -17,8 +20,10 @@ from tests.tuner.test_journal_faults import (
     flip_a_bit,
     truncate,
 )
+from tuner import journal_file
 from tuner.errors import JournalDamaged, RunDirectoryError
-from tuner.journal import FILE_NAME, LAST_FILE, Journal
+from tuner.journal import Journal
+from tuner.journal_file import FILE_NAME, LAST_FILE
 from tuner.repair import DAMAGED, repair, salvage
 
 
@@ -128,6 +133,53 @@ def test_without_its_header_nothing_is_repaired_and_nothing_changed(
     with pytest.raises(RunDirectoryError, match="nothing was changed"):
         repair(tmp_path / "run")
     assert {file.name: file.read_bytes() for file in (tmp_path / "run").iterdir()} == before
+
+
+def die_at(patch: pytest.MonkeyPatch, n: int) -> None:
+    """Let the ``n``-th change of a file be the last one."""
+    point = FaultPoint(n, raising(SystemExit()))
+    for owner, name in (
+        *((shutil, "rmtree"), (shutil, "copy"), (journal_file, "insert")),
+        *((Path, "mkdir"), (Path, "unlink"), (Path, "replace")),
+    ):
+        patch.setattr(owner, name, point.wrap(getattr(owner, name)))
+
+
+def is_repaired_when_killed_at(run: Path, n: int) -> bool:
+    with pytest.MonkeyPatch.context() as patch, suppress(SystemExit):
+        die_at(patch, n)
+        repair(run)
+        return True
+    return False
+
+
+def test_a_repair_that_was_killed_anywhere_is_finished_by_another(
+    tmp_path: Path, killed: tuple[Path, Study]
+) -> None:
+    """The end of the log is in the WAL, which must not go before its heir is there."""
+    run = tmp_path / "run"
+    for n in count(1):
+        shutil.rmtree(run, ignore_errors=True)
+        shutil.copytree(killed[0], run)
+        wal = (
+            (run / f"{FILE_NAME}-wal")
+            .read_bytes()
+            .replace(b'"trial": 29, "st', b'"trial": 29! "st')
+        )
+        (run / f"{FILE_NAME}-wal").write_bytes(wal)
+        told = salvage(run).text()
+        if is_repaired_when_killed_at(run, n):
+            break
+        with pytest.raises(JournalDamaged):
+            Journal.open(run)
+        assert salvage(run).text() == told
+        assert told in repair(run)
+        journal = Journal.open(run)
+        journal.close()
+        assert len(journal.trials) == 30
+        assert_nothing_wrong(journal.study, killed[1])
+        assert (run / DAMAGED / f"{FILE_NAME}-wal").read_bytes() == wal
+    assert n > 10
 
 
 def test_a_lost_end_is_noticed_by_the_count_beside_the_log(

@@ -19,7 +19,8 @@ from tuner.arguments import ARGUMENTS, COMMANDS
 from tuner.config_reader import Override, load
 from tuner.errors import TunerError, UsageError
 from tuner.importers.history import Request, import_studies
-from tuner.journal import FILE_NAME, Journal
+from tuner.journal import Journal
+from tuner.journal_file import FILE_NAME
 from tuner.parser import parse
 
 WORDS = [*ARGUMENTS, *" ".join(COMMANDS).split(), "toy-curve", "5", "budget.trials=3", "--", "-"]

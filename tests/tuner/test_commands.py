@@ -17,7 +17,7 @@ from tuner.cli import main
 from tuner.config import RunOptions, StudyConfig
 from tuner.errors import EnvironmentFault, NoTrialCompleted
 from tuner.home import default_tracking_uri
-from tuner.journal import FILE_NAME
+from tuner.journal_file import FILE_NAME
 
 
 @dataclass

@@ -229,6 +229,16 @@ def test_a_study_that_was_begun_is_resumed_not_repeated(driver: Driver, tmp_path
     assert len(driver.asked) == 9
 
 
+def test_a_study_whose_journal_is_damaged_is_left_to_its_resume(
+    driver: Driver, tmp_path: Path
+) -> None:
+    experiment.run_experiment(DESIGN, replace(OPTIONS, out=tmp_path / "x"))
+    place = tmp_path / "x" / "toy-curve" / "cold-6"
+    (place / "journal.db").write_bytes(b"")
+    experiment.resume_experiment(tmp_path / "x", OPTIONS)
+    assert driver.resumed == [place]
+
+
 def test_a_study_that_lacks_a_final_fit_is_resumed(driver: Driver, tmp_path: Path) -> None:
     driver.fits, driver.dies_at = 2, {2: Interrupted(15, "x")}
     with pytest.raises(Interrupted):

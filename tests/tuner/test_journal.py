@@ -11,7 +11,8 @@ from meta.study import Measurement, Metric, Study, Task, Trial, TrialState
 from tuner.errors import EnvironmentFault, RunDirectoryError
 from tuner.events import Ended, Event, FinalFit, Finished, Measured, Started, fold
 from tuner.final_result import FinalResult
-from tuner.journal import FILE_NAME, Journal, connect_readonly, read_entries, read_header
+from tuner.journal import Journal
+from tuner.journal_file import FILE_NAME, connect_readonly, read_entries, read_header
 
 STUDY = Study(
     "s1",

@@ -16,7 +16,8 @@ from meta.study import Study
 from tests.tuner.test_journal import HEADER, STUDY, folded, trial_events, write_study
 from tuner.errors import EnvironmentFault, RunDirectoryError
 from tuner.events import Event, Finished
-from tuner.journal import FILE_NAME, LAST_FILE, Journal, connect_readonly, read_entries
+from tuner.journal import Journal
+from tuner.journal_file import FILE_NAME, LAST_FILE, connect_readonly, read_entries
 
 
 def copy_as_after_a_kill(journal: Journal, target: Path) -> None:

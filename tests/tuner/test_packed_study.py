@@ -13,7 +13,8 @@ from tests.tuner.simulated_gpu.network import PREDICTED, USED
 from tuner.config import Budget, Resources, RunOptions, StudyConfig, Tracking, WarmStart
 from tuner.driver import resume, run
 from tuner.events import Event, Requeued, Used
-from tuner.journal import Journal, connect_readonly, read_entries
+from tuner.journal import Journal
+from tuner.journal_file import connect_readonly, read_entries
 from tuner.summary import PAGE_FILE, Report
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]

@@ -10,7 +10,7 @@ from tuner.design import FILE_NAME as EXPERIMENT
 from tuner.design import Record
 from tuner.errors import RunDirectoryError, UsageError
 from tuner.home import home
-from tuner.journal import FILE_NAME as JOURNAL
+from tuner.journal_file import FILE_NAME as JOURNAL
 
 
 def find_runs(sources: Sequence[str]) -> tuple[list[Run], list[str]]:

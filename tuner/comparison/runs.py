@@ -9,7 +9,7 @@ from tuner.bill import Bill
 from tuner.errors import RunDirectoryError
 from tuner.events import Ended, FinalFit, Finished, fold
 from tuner.final_result import FinalResult
-from tuner.journal import read_journal
+from tuner.journal_file import read_journal
 from tuner.ledger import Ledger
 
 GPU_HOURS = "GPU-hours"

@@ -14,8 +14,8 @@ from tuner.design import Record
 from tuner.errors import RunDirectoryError, UsageError
 from tuner.events import Ended, FinalFit, Finished, Started, fold
 from tuner.final_result import FinalResult
-from tuner.journal import FILE_NAME as JOURNAL
-from tuner.journal import Entry, read_journal
+from tuner.journal_file import FILE_NAME as JOURNAL
+from tuner.journal_file import Entry, read_journal
 from tuner.ledger import Ledger
 from tuner.priors import load_prior
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from meta.study import Study, Trial, TrialState
 from tuner.events import Ended, FinalFit, Finished, Measured, Started, Used, fold
 from tuner.final_result import FinalResult
-from tuner.journal import Entry, connect_readonly, read_entries, read_header
+from tuner.journal_file import Entry, connect_readonly, read_entries, read_header
 from tuner.ledger import Ledger
 from tuner.tracking.records import Point, final_points, study_usage, trial_usage
 

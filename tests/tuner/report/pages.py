@@ -7,7 +7,7 @@ from typing import Any
 from meta.study import Study, Trial, TrialState
 from tests.tuner.studies import study, trial
 from tuner.events import Ended, Event, FinalFit, Finished, Measured, Started
-from tuner.journal import Entry
+from tuner.journal_file import Entry
 from tuner.report.material import Run
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
