@@ -31,7 +31,7 @@ def measured(pairings: Sequence[Pairing]) -> Iterator[tuple[Measure, list[Pair]]
         pairings,
         Measure("area", "area under the regret curve", "difference", "low"),
         _area,
-        partial(_turned, turn, _final),
+        partial(_turned, turn, _either_final),
     )
     values: dict[tuple[str, str], Read] = {
         ("final", "best value at equal trials"): _final,
@@ -94,6 +94,11 @@ def _final(run: Run, other: Run) -> float | None:
     return run.points[trials - 1].best if trials else None
 
 
+def _either_final(run: Run, other: Run) -> float | None:
+    value = _final(run, other)
+    return _final(other, run) if value is None else value
+
+
 def _at_equal_cost(run: Run, other: Run) -> float | None:
     return run.at_cost(min(run.training_seconds, other.training_seconds))
 
@@ -137,10 +142,13 @@ def _seconds_to_target(run: Run, other: Run) -> float | None:
 
 
 def _test(run: Run, other: Run) -> float | None:
-    return run.tested.value if run.tested and other.tested else None
+    """None where the final fits of one lack a seed that the other has."""
+    if run.tested is None or run.tested_seeds != other.tested_seeds:
+        return None
+    return run.tested.value
 
 
 def _test_metric(name: str, run: Run, other: Run) -> float | None:
-    if name == run.study.metric.name or run.tested is None or other.tested is None:
+    if name == run.study.metric.name or run.tested is None or _test(run, other) is None:
         return None
     return run.tested.metrics.get(name)

@@ -35,15 +35,32 @@ def tabulate(runs: Sequence[Run]) -> tuple[Table, list[str]]:
 
 
 def pairings(table: Table, baseline: str, candidate: str) -> tuple[list[Pairing], list[str]]:
-    """The pairs of two arms, and a note for each study without its partner."""
+    """The pairs of two arms, and a note for each that lacks a study or a part of one."""
     found, notes = [], []
     for (task, seed), arms in table.items():
+        lack = ""
         if baseline in arms and candidate in arms:
             found.append((arms[baseline], arms[candidate]))
+            lack = _lack(arms[baseline], arms[candidate])
         elif baseline in arms or candidate in arms:
             missing = candidate if baseline in arms else baseline
-            notes.append(f"{task}, seed {seed}: no {missing} study, so no pair.")
+            lack = f"no {missing} study, so no pair"
+        notes += [f"{task}, seed {seed}: {lack}."] if lack else []
     return found, notes
+
+
+def _lack(baseline: Run, candidate: Run) -> str:
+    """What keeps a pair out of some of the measures."""
+    barren = [run.study.arm for run in (baseline, candidate) if run.best is None]
+    if barren:
+        left = "only the area has" if len(barren) == 1 else "no measure has"
+        return f"no trial of {' or '.join(barren)} completed, so {left} this pair"
+    if baseline.tested_seeds == candidate.tested_seeds:
+        return ""
+    arms = " and ".join(
+        f"{run.study.arm} ({len(run.tested_seeds)})" for run in (baseline, candidate)
+    )
+    return f"the final fits of {arms} are not of the same seeds, so the test values lack this pair"
 
 
 def leaks(table: Table) -> list[str]:
@@ -82,7 +99,6 @@ def _facts(run: Run) -> dict[str, Any]:
     return {
         "data": run.study.fingerprint,
         **config,
-        "seeds that were tested": len(run.tested.fits) if run.tested else 0,
         "versions": run.header.get("versions", {}),
     }
 

@@ -47,6 +47,12 @@ class Run:
         return self.points[-1].best if self.points else None
 
     @property
+    def tested_seeds(self) -> frozenset[int]:
+        """The seeds of its final fits."""
+        fits, own = self.tested.fits if self.tested else (), self.study.seed
+        return frozenset(own if fit.seed is None else fit.seed for fit in fits)
+
+    @property
     def training_seconds(self) -> float:
         """What all trials trained, in sum."""
         return self.points[-1].seconds if self.points else 0.0

@@ -121,7 +121,6 @@ def test_tasks_that_maximise_and_tasks_that_minimise_are_compared_by_what_is_mis
         ({"changes": {"sampler": "tpe"}}, "sampler differs (meta-gp in "),
         ({"changes": {"split": "official"}}, "split differs (random in "),
         ({"ray": "2.61"}, "versions.ray differs (2.60 in "),
-        ({"test": 1.0}, "seeds that were tested differs (0 in "),
     ],
 )
 def test_studies_that_differ_in_more_than_the_arm_are_refused_with_the_difference(
@@ -202,6 +201,39 @@ def test_a_study_without_its_partner_is_left_out_and_named(tmp_path: Path) -> No
     comparison = compare(runs)
     assert "toy-curve, seed 9: no cold study, so no pair." in comparison.notes
     assert result(comparison, "final").headline.pairs == 5
+
+
+@pytest.mark.parametrize("barren", ["cold", "warm"])
+def test_a_study_without_a_completed_trial_is_missing_from_the_measures_that_need_one(
+    tmp_path: Path, barren: str
+) -> None:
+    runs = [*both(tmp_path, 0.3), *both(tmp_path, 0.3, OTHER)]
+    for arm in ("cold", "warm"):
+        completed = (None, None, None) if arm == barren else (3.0, 2.0, 1.0)
+        test = None if arm == barren else 1.0
+        runs.append(finished(tmp_path, arm, 9, completed, test=test))
+    comparison = compare(runs)
+    for key, pairs in {"area": 6, "final": 5, "trials": 5, "test": 5, "test_mae": 5}.items():
+        found = result(comparison, key)
+        assert found.tasks[0].pairs == pairs, key
+        assert found.overall is not None
+        assert found.overall.pairs == pairs + 5, key
+    told = f"toy-curve, seed 9: no trial of {barren} completed, so only the area has this pair."
+    assert told in comparison.notes
+
+
+@pytest.mark.parametrize("left", [(), (1.0,), (1.0, 1.1)])
+def test_a_pair_that_lacks_a_final_fit_is_left_out_of_the_test_values(
+    tmp_path: Path, left: tuple[float, ...]
+) -> None:
+    runs = both(tmp_path, 0.3)
+    runs.append(finished(tmp_path, "cold", 9, (3.0, 2.0, 1.0), test=(1.0, 1.1, 1.2)))
+    runs.append(finished(tmp_path, "warm", 9, (3.0, 2.0, 1.0), test=left))
+    comparison = compare(runs)
+    pairs = {key: result(comparison, key).headline.pairs for key in ("area", "test", "test_mae")}
+    assert pairs == {"area": 6, "test": 5, "test_mae": 5}
+    told = f"seed 9: the final fits of cold (3) and warm ({len(left)}) are not of the same seeds"
+    assert any(told in note for note in comparison.notes)
 
 
 def test_a_study_that_learned_from_its_rivals_is_told(tmp_path: Path) -> None:
