@@ -1,6 +1,7 @@
 """The file of a journal: one SQLite database of a header and events, each with a checksum."""
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -145,7 +146,14 @@ def _row(entry: Entry) -> tuple[Any, ...]:
 
 def connect_readonly(directory: Path) -> sqlite3.Connection:
     """A second connection for a reader in another thread or process."""
-    return sqlite3.connect(f"{(directory / FILE_NAME).absolute().as_uri()}?mode=ro", uri=True)
+    path = directory / FILE_NAME
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    if not os.access(directory, os.W_OK):  # where SQLite cannot make the -shm that it reads by
+        wal, shm = (path.with_name(f"{FILE_NAME}-{end}").exists() for end in ("wal", "shm"))
+        if wal and not shm:
+            raise EnvironmentFault(f"{directory}: is read-only. Copy it to where you may write.")
+        uri += "" if wal else "&immutable=1"
+    return sqlite3.connect(uri, uri=True)
 
 
 def connect(path: Path) -> sqlite3.Connection:

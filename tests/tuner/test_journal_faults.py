@@ -1,14 +1,16 @@
 """What befalls a journal: damaged files, a killed writer, a full disk."""
 
+import os
 import random
 import resource
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from itertools import chain, count, islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -17,7 +19,15 @@ from tests.tuner.test_journal import HEADER, STUDY, folded, trial_events, write_
 from tuner.errors import EnvironmentFault, RunDirectoryError
 from tuner.events import Event, Finished
 from tuner.journal import Journal
-from tuner.journal_file import FILE_NAME, LAST_FILE, connect_readonly, read_entries
+from tuner.journal_file import (
+    FILE_NAME,
+    LAST_FILE,
+    connect_readonly,
+    read_entries,
+    read_journal,
+)
+
+NOBODY = 65534
 
 
 def copy_as_after_a_kill(journal: Journal, target: Path) -> None:
@@ -123,6 +133,41 @@ for event in endless():
     journal.append(event)
     print(flush=True)
 """
+
+
+@contextmanager
+def somebody_elses(directory: Path) -> Iterator[Path]:
+    """``directory``, copied to where everybody may read it, for one who may not write there."""
+    if not hasattr(os, "setresuid") or os.getuid() != 0:
+        pytest.skip("only root can be somebody else")
+    with TemporaryDirectory() as folder:
+        place = Path(folder, "run")
+        shutil.copytree(directory, place)
+        place.chmod(0o555)
+        place.parent.chmod(0o755)
+        os.setresuid(NOBODY, NOBODY, 0)
+        try:
+            yield place
+        finally:
+            os.setresuid(0, 0, 0)
+
+
+def test_the_journal_of_somebody_else_is_read_whether_it_is_closed_or_not(tmp_path: Path) -> None:
+    journal = write_study(tmp_path / "run", 2)
+    with somebody_elses(tmp_path / "run") as place:
+        running = read_journal(place)
+    journal.close()
+    with somebody_elses(tmp_path / "run") as place:
+        assert read_journal(place) == running
+    assert running[0] == STUDY
+    assert running[2]
+
+
+def test_after_a_kill_it_is_to_be_copied_first_and_not_called_damaged(tmp_path: Path) -> None:
+    copy_as_after_a_kill(write_study(tmp_path / "run", 2), tmp_path / "killed")
+    refused = pytest.raises(EnvironmentFault, match=r"run: is read-only\. Copy it")
+    with somebody_elses(tmp_path / "killed") as place, refused:
+        read_journal(place)
 
 
 def endless() -> Iterator[Event]:
