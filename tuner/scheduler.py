@@ -64,11 +64,12 @@ class StudyScheduler(FIFOScheduler):
     def on_trial_error(self, tune_controller: TuneController, trial: RayTrial) -> None:
         """Fail a trial that lost its worker once too often; Ray calls this for every loss."""
         id = trial.config["trial"]
+        seconds = self._seconds(id)
         self._heard.pop(id, None)
         running = self._journal.trials[id].state is TrialState.RUNNING
         if running and trial.run_metadata.num_failures > WORKER_RETRIES:
             error = Path(trial.error_file).read_text()
-            self._journal.append(Ended(id, TrialState.FAILED, redact(_loss(error))))
+            self._journal.append(Ended(id, TrialState.FAILED, redact(_loss(error)), seconds))
 
     def choose_trial_to_run(self, tune_controller: TuneController) -> RayTrial | None:
         """Ray asks ten times a second and more: the moment to end trials that hang."""
@@ -85,9 +86,14 @@ class StudyScheduler(FIFOScheduler):
         id = trial.config["trial"]
         if self._journal.trials[id].state is TrialState.RUNNING:
             reason = f"no report for {self._timeout_seconds:g} s (budget.step_timeout)"
-            self._journal.append(Ended(id, TrialState.FAILED, reason, self._timeout_seconds))
+            self._journal.append(Ended(id, TrialState.FAILED, reason, self._seconds(id)))
         trial.max_failures = 0  # it would hang again
         ray.kill(worker)
+
+    def _seconds(self, id: int) -> float:
+        """How long a trial has trained that cannot say so: until it was heard, and since then."""
+        now = time.monotonic()
+        return self._journal.trials[id].trained_seconds + now - self._heard.get(id, now)
 
     def _record(self, id: int, result: dict[str, Any]) -> TrialState:
         self._heard[id] = time.monotonic()

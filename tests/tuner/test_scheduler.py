@@ -146,6 +146,27 @@ def test_a_second_lost_worker_fails_the_trial(
     assert reason in log.trials[0].reason
 
 
+def test_a_trial_that_lost_its_worker_trained_before_its_last_report_and_after(
+    scheduler: StudyScheduler, log: Journal, tmp_path: Path
+) -> None:
+    file = tmp_path / "error.txt"
+    file.write_text("died")
+    report(scheduler, 0, batch(0.5, 0.4))
+    scheduler._heard[0] -= 100
+    scheduler.on_trial_error(None, ray_trial(0, 2, file))  # type: ignore[arg-type]
+    assert log.trials[0].seconds == pytest.approx(100.1, abs=5)
+
+
+def test_so_did_one_that_was_silent_too_long(
+    scheduler: StudyScheduler, log: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tuner.scheduler.ray.kill", lambda worker: None)
+    report(scheduler, 0, {**batch(), "measurements": [Measurement(1, 0.5, 50.0).to_json()]})
+    scheduler._heard[0] -= 100
+    scheduler._end_silent(ray_trial(0), None)  # type: ignore[arg-type]
+    assert log.trials[0].seconds == pytest.approx(150, abs=5)
+
+
 def test_what_runs_out_of_a_whole_gpu_fails_and_leaves_no_checkpoint(
     log: Journal, tmp_path: Path
 ) -> None:
