@@ -243,7 +243,8 @@ FIELDS = (
         "budget.step_timeout",
         Rule("duration with its unit (s, m or h)", _is_duration, _seconds),
         "30m",
-        "a trial that reports nothing for so long hangs, and is ended (default in seconds)",
+        "a trial that reports nothing for so long hangs, and is ended; a final fit may take so long"
+        " for each of its steps (default in seconds)",
         attribute="step_timeout_seconds",
     ),
     Field("resources.cpu", _number(0.1, 1024), "1", "CPUs of one trial"),

@@ -5,6 +5,7 @@ seed tests best decides nothing.
 """
 
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,25 +30,40 @@ OUT_OF_MEMORY = "out of memory"
 
 @dataclass(frozen=True)
 class Attempt:
-    """One training with one seed on a share of a GPU; ``lost`` workers came before."""
+    """One training with one seed on a share of a GPU; ``lost`` workers came before.
+
+    ``holds`` is what it has had since ``began`` (None: it waits for a place).
+    """
 
     seed: int
     gpu: float
     lost: int = 0
+    holds: Usage | None = None
+    began: float = 0.0
+
+    @property
+    def usage(self) -> Usage:
+        """What it has used until now, as far as this process can know."""
+        if self.holds is None:
+            return Usage()
+        return replace(self.holds, seconds=time.monotonic() - self.began)
 
 
 class FinalFits:
     """The final trainings of ``best`` that are left, no more at once than trials were.
 
     A lost worker is replaced as often as a trial's; a training that ran out of memory beside
-    others is repeated with a GPU of its own. Every result is in the journal before the next is
-    looked at, so that an interruption repeats none of them.
+    others is repeated with a GPU of its own; one that takes longer than its steps may, is ended.
+    Every result is in the journal before the next is looked at, so that an interruption repeats
+    none of them.
     """
 
     def __init__(self, session: Session, best: Trial, held_out: object) -> None:
         self._session = session
         self._best = best
         self._test = ray.put(held_out)
+        self._steps = _steps(best, session.setting.max_steps, session.config)
+        self._deadline_seconds = self._steps * session.config.budget.step_timeout_seconds
         self._running: dict[Any, Attempt] = {}
         self._failed: list[str] = []
 
@@ -63,20 +79,22 @@ class FinalFits:
                 while waiting and len(self._running) < places:
                     self._start(Attempt(waiting.pop(0), self._session.allotment.gpu))
                 for task in ray.wait([*self._running], timeout=POLL_SECONDS)[0]:
-                    self._end(task)
+                    self._hear(task)
+                self._end_hanging()
                 self._session.heed_signals()
         finally:
-            for task in self._running:
-                ray.cancel(task, force=True)
+            self._end(*self._running)
         if self._failed:
             raise NoTrialCompleted(*(_advice(why) for why in dict.fromkeys(self._failed)))
 
     def _start(self, attempt: Attempt) -> None:
         session = self._session
-        steps = _steps(self._best, session.setting.max_steps, session.config)
-        setting = replace(session.setting, rungs=(), max_steps=steps)
+        setting = replace(session.setting, rungs=(), max_steps=self._steps)
         task = ray.remote(run_final_fit).options(
-            num_cpus=session.allotment.cpu, num_gpus=attempt.gpu, max_retries=0
+            num_cpus=session.allotment.cpu,
+            num_gpus=attempt.gpu,
+            num_returns="streaming",
+            max_retries=0,
         )
         keeps = attempt.seed == session.config.seed
         training = task.remote(
@@ -90,21 +108,46 @@ class FinalFits:
         )
         self._running[training] = attempt
 
-    def _end(self, task: Any) -> None:
-        attempt = self._running.pop(task)
+    def _hear(self, task: Any) -> None:
+        """Take what a training gave: that it has begun, or what it came to; or its worker died."""
+        attempt = self._running[task]
         try:
-            fitted: Fitted = ray.get(task)
+            given: Usage | Fitted = ray.get(next(task))
         except ray.exceptions.RayError:
+            self._end(task)
             if attempt.lost < WORKER_RETRIES:
-                return self._start(replace(attempt, lost=attempt.lost + 1))
+                return self._start(Attempt(attempt.seed, attempt.gpu, attempt.lost + 1))
             return self._failed.append("its worker process died")
+        if isinstance(given, Usage):
+            self._running[task] = replace(attempt, holds=given, began=time.monotonic())
+            return None
+        del self._running[task]
+        return self._take(attempt, given)
+
+    def _end_hanging(self) -> None:
+        limit = self._deadline_seconds
+        for task, attempt in [*self._running.items()]:
+            if attempt.usage.seconds >= limit:
+                self._end(task)
+                self._failed.append(f"no result after {limit:g} s (budget.step_timeout, each step)")
+
+    def _end(self, *tasks: Any) -> None:
+        """Kill trainings; what those used that had begun is counted."""
+        for task in tasks:
+            ray.cancel(task, force=True)
+        lost = [self._running.pop(task) for task in tasks]
+        used = [Used(None, attempt.usage) for attempt in lost if attempt.holds]
+        if used and self._session.journal.fault is None:
+            self._session.journal.append(*used)
+
+    def _take(self, attempt: Attempt, fitted: Fitted) -> None:
         usages = [batch["usage"] for batch in fitted.batches]
         self._session.journal.append(Used(None, sum(usages, Usage())))
         state, reason, seconds = fitted.batches[-1]["ended"]
         if state == TrialState.COMPLETED:
             return self._record(attempt.seed, fitted, seconds)
         if OUT_OF_MEMORY in reason.lower() and 0 < attempt.gpu < 1:
-            return self._start(replace(attempt, gpu=1.0))
+            return self._start(Attempt(attempt.seed, 1.0, attempt.lost))
         return self._failed.append(reason.splitlines()[0])
 
     def _record(self, seed: int, fitted: Fitted, seconds: float) -> None:

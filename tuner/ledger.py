@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuner.bill import Bill, Part
-from tuner.events import Allotted, Ended, Event, Finished, Requeued, Used
+from tuner.events import Allotted, Ended, Event, FinalFit, Finished, Requeued, Used
 from tuner.usage import Usage
 
 Interval = tuple[float, float]
@@ -67,13 +67,13 @@ class Stretch:
     session: Allotted
     began: float
     until: float
-    trainings: int = 0
+    fits: int = 0
 
     def offered_seconds(self, on_gpus: bool, final: bool) -> float:
         """Until the last sign of a training; no more places than there were final fits."""
         places = self.session.gpus if on_gpus else self.session.concurrency
         if final:
-            places = min(places, self.trainings)
+            places = min(places, self.fits)
         return (self.until - self.began) * places
 
 
@@ -118,6 +118,8 @@ class Ledger:
                 self._close_stretch()
                 self._search_gpu_seconds = self.gpu_seconds()
                 self._stretch = self._new_stretch(elapsed_seconds)
+            case FinalFit() if self._stretch:
+                self._stretch.fits += 1
         self._latest = elapsed_seconds
 
     def gpu_seconds(self, now: float | None = None) -> float:
@@ -173,7 +175,6 @@ class Ledger:
             self._release(trial, now)
         if self._stretch and (trial is FINAL) == (self._phase == FINAL_FITS):
             self._stretch.until = now
-            self._stretch.trainings += 1
 
     def _release(self, trial: int | None, now: float) -> None:
         for gpu in self._gpus.values():

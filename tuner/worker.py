@@ -7,6 +7,7 @@ nothing is a result like any other, and its actor stays in use.
 import os
 import random
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -23,6 +24,7 @@ from tuner import admission, nvml
 from tuner.context import Batch, FinalPart, TrialContext, TrialSetting
 from tuner.gauge import Gauge
 from tuner.training import run_training
+from tuner.usage import Usage
 
 FINAL_FIT = "final"
 
@@ -107,18 +109,23 @@ def run_final_fit(
     seed: int,
     gpu: float,
     keep: bool,
-) -> Fitted:
-    """Train once more for the test; Ray resolves ``data`` and ``held_out``."""
+) -> Iterator[Usage | Fitted]:
+    """Train once more for the test; Ray resolves ``data`` and ``held_out``.
+
+    Gives at once what the training holds, which tells that it has begun, and at last what it came
+    to.
+    """
     _prepare(setting, seed)
     batches: list[Batch] = []
     with TemporaryDirectory(prefix="warmtune-") as scratch:
         folder = Path(scratch) / "model"
         final = FinalPart(held_out, folder if keep else None)
         with _gauge(setting, gpu) as gauge, admission.released():
+            yield gauge.take()
             trial = TrialContext(
                 setting, f"{FINAL_FIT}-{seed}", seed, data, batches.append, final, gauge
             )
             run_training(setting, trial, config)
         files = [path for path in folder.rglob("*") if path.is_file()]
         model = {str(path.relative_to(folder)): path.read_bytes() for path in files}
-    return Fitted(batches, model)
+    yield Fitted(batches, model)

@@ -11,10 +11,11 @@ from tests.tuner.studies import METRIC, SPACE, journal
 from trainables import tabular
 from trainables.base import Data, DataRequest
 from tuner.cluster import Cluster
-from tuner.config import Resources, StudyConfig
+from tuner.config import Budget, Resources, StudyConfig
 from tuner.errors import NoTrialCompleted
 from tuner.events import FinalFit
 from tuner.finalize import FinalFits
+from tuner.journal import Journal
 from tuner.session import session
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_cluster")]
@@ -50,6 +51,15 @@ def test_the_last_value_counts_and_no_rung_interrupts(tmp_path: Path) -> None:
 def test_a_final_fit_that_fails_says_why(tmp_path: Path, mode: str, reason: str) -> None:
     with pytest.raises(NoTrialCompleted, match=f"final fit: .*{reason}.*--no-finalize"):
         fit(tmp_path, TOY, {"x": 0.3, "mode": mode})
+
+
+def test_a_final_fit_that_hangs_is_ended_and_what_it_used_counted(tmp_path: Path) -> None:
+    config = replace(TOY, budget=Budget(step_timeout_seconds=0.1))
+    with pytest.raises(NoTrialCompleted, match=r"final fit: no result after 1 s .*step_timeout"):
+        fit(tmp_path, config, {"x": 0.3, "mode": "hang"})
+    used = Journal.open(tmp_path).ledger.trials[None]
+    assert used.seconds >= 1
+    assert used.cpu == 1
 
 
 def test_a_worker_that_dies_is_replaced_as_a_trials_is(tmp_path: Path) -> None:

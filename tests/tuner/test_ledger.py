@@ -7,7 +7,7 @@ import pytest
 from meta.study import TrialState
 from tests.tuner.studies import journal, trial
 from tuner.bill import Shares
-from tuner.events import Allotted, Ended, Event, Finished, Requeued, Started, Used
+from tuner.events import Allotted, Ended, Event, FinalFit, Finished, Requeued, Started, Used
 from tuner.journal import Journal
 from tuner.ledger import Ledger
 from tuner.usage import Usage
@@ -94,11 +94,16 @@ def trained(trial: int | None, cpu_seconds: float = HOUR / 2) -> Used:
     return Used(trial, Usage(HOUR, cpu=1.0, cpu_seconds=cpu_seconds, energy_joules=5.0))
 
 
+def fitted(hours: float, used: Used | None = None) -> tuple[tuple[float, Event], ...]:
+    """A final fit that ended then."""
+    return (hours, used or trained(None)), (hours, FinalFit({}, 0.5))
+
+
 def test_the_time_of_the_places_is_split_into_search_final_fits_and_orchestration() -> None:
     trials = [(h, trained(id)) for id, h in enumerate((2, 2, 4))]
     searched = fold((0, CPU), *trials, (4, Finished("done")))
     assert searched.bill.shares == Shares(3 / 8, 0.0, 5 / 8)
-    fits = [(5.5, trained(None)), (6, trained(None)), (7, trained(None))]
+    fits = [*fitted(5.5), *fitted(6), *fitted(7)]
     ledger = fold((0, CPU), *trials, (4, Finished("done")), *fits)
     assert ledger.bill.shares == Shares(3 / 14, 3 / 14, pytest.approx(8 / 14))
     found = ledger.to_json()
@@ -108,13 +113,20 @@ def test_the_time_of_the_places_is_split_into_search_final_fits_and_orchestratio
 
 
 def test_a_place_that_no_final_fit_was_left_for_counts_nowhere() -> None:
-    ledger = fold((0, CPU), (2, trained(0)), (2, Finished("done")), (3, trained(None)))
+    ledger = fold((0, CPU), (2, trained(0)), (2, Finished("done")), *fitted(3))
     assert ledger.bill.final_fits.offered_seconds == HOUR
+
+
+def test_a_final_fit_that_was_lost_and_repeated_had_one_place() -> None:
+    lost = (3, trained(None))
+    ledger = fold((0, CPU), (2, trained(0)), (2, Finished("done")), lost, *fitted(4))
+    assert ledger.bill.final_fits.offered_seconds == 2 * HOUR
+    assert ledger.bill.final_fits.busy_seconds == 2 * HOUR
 
 
 def test_more_final_fits_at_once_than_trials_leave_no_share_below_nothing() -> None:
     one = Allotted(1.0, 0.0, 1)
-    fits = [(3, trained(None)), (3, trained(None))]
+    fits = [*fitted(3), *fitted(3)]
     ledger = fold((0, one), (2, trained(0)), (2, Finished("done")), *fits)
     assert ledger.bill.shares == Shares(1 / 4, 2 / 4, 1 / 4)
 
@@ -122,7 +134,7 @@ def test_more_final_fits_at_once_than_trials_leave_no_share_below_nothing() -> N
 def test_final_fits_of_later_sessions_are_added_and_the_pause_between_is_not() -> None:
     ledger = fold(
         *((0, CPU), (1, trained(0)), (1, trained(1)), (1, Finished("done"))),
-        *((2, trained(None)), (9, CPU), (10, trained(None))),
+        *(*fitted(2), (9, CPU), *fitted(10)),
     )
     assert ledger.bill.search.offered_seconds == 2 * HOUR
     assert ledger.bill.final_fits.offered_seconds == 2 * HOUR
@@ -133,7 +145,7 @@ def test_on_gpus_the_final_fits_have_the_hours_that_the_search_has_not() -> None
     fits = Used(None, Usage(HOUR, gpu=0.5, gpus=("a",)))
     ledger = fold(
         *((0, GPU), (1, opens(0)), (4, Used(0, Usage(3 * HOUR))), (4, ends(0))),
-        *((4, Finished("done", 3.0)), (6, fits), (6, fits)),
+        *((4, Finished("done", 3.0)), *fitted(6, fits), *fitted(6, fits)),
     )
     bill = ledger.bill
     assert (bill.search.gpu_seconds, bill.final_fits.gpu_seconds) == (3 * HOUR, HOUR)
@@ -142,7 +154,7 @@ def test_on_gpus_the_final_fits_have_the_hours_that_the_search_has_not() -> None
 
 
 def test_bills_of_several_studies_add_up() -> None:
-    bill = fold((0, CPU), (2, trained(0)), (2, Finished("done")), (3, trained(None))).bill
+    bill = fold((0, CPU), (2, trained(0)), (2, Finished("done")), *fitted(3)).bill
     assert (bill + bill).shares == bill.shares
     assert (bill + bill).total.usage.cpu_seconds == 2 * HOUR
 
