@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Generator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from meta.study import TrialState
 from tuner.errors import EnvironmentFault, TunerError, UsageError
 from tuner.home import SQLITE, redact
 from tuner.importers.foreign import ForeignStudy, ForeignTrial, Found, Reading, number, read_state
-from tuner.tracking.store import reason
+from tuner.tracking.store import open_readonly, reason
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -68,9 +69,9 @@ def _open(place: str) -> "tuple[BaseStorage, int]":
             raise PermissionError("read only")
 
     if place.startswith(SQLITE):
-        file = Path(place.removeprefix(SQLITE)).absolute()
-        url = f"{SQLITE}file:{file}?mode=ro&uri=true"
-        return RDBStorage(url, skip_table_creation=True), 0
+        # In an address, Optuna and SQLAlchemy would not leave every path as it is.
+        opened = {"creator": partial(open_readonly, Path(place.removeprefix(SQLITE)))}
+        return RDBStorage("sqlite://", opened, skip_table_creation=True), 0
     if "://" in place:
         return RDBStorage(place, skip_table_creation=True), 0
     logs, lost = _read_journal(Path(place))

@@ -216,7 +216,7 @@ def outcome_tags(
         "warmtune.finished": finished.reason if finished else "",
         "warmtune.test": tested and tested.to_json(),
     }
-    return {**_texts(shown), NOTE: _note(study, finished, tested) + _past(past)}
+    return {**_texts(shown), NOTE: _text(_note(study, finished, tested) + _past(past))}
 
 
 def _note(study: Study, finished: Finished | None, tested: FinalResult | None) -> str:
@@ -282,7 +282,8 @@ def _params(values: Mapping[str, object]) -> dict[str, str]:
 
 def _text(value: object) -> str:
     text = json.dumps(value) if isinstance(value, dict | list) else str(value)
-    return redact(text).replace("\0", "")
+    text = redact(text).replace("\0", "")
+    return text.encode(errors="backslashreplace").decode()  # a path need not be Unicode
 
 
 def _name(text: str) -> str:

@@ -70,10 +70,15 @@ def connect(uri: str) -> "MlflowClient":
     return MlflowClient(tracking_uri=uri)
 
 
+def open_readonly(path: Path) -> sqlite3.Connection:
+    """A connection to an SQLite file, wherever it lies."""
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+
+
 def table_names(path: Path) -> set[str]:
     """The tables of a SQLite file; raises ``StoreUnavailable`` if it is none or damaged."""
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as file:
+        with closing(open_readonly(path)) as file:
             query = "SELECT name FROM sqlite_master WHERE type = 'table'"
             return {name for (name,) in file.execute(query)}
     except DAMAGED as error:

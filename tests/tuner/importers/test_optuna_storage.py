@@ -9,6 +9,7 @@ import pytest
 from tests.tuner.importers.tasks import adopted, brief, trials
 from tuner.errors import EnvironmentFault, UsageError
 from tuner.importers.optuna_storage import read_optuna
+from tuner.importers.sources import locate
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -82,6 +83,18 @@ def test_a_database_is_read_with_states_curves_and_values(
         (5, "has not ended"),
     }
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("folder", ["a # b", "100%", "%41", "what?", "{x}", "é"])
+def test_a_database_may_lie_anywhere(
+    written: tuple[Path, optuna.Study], tmp_path: Path, folder: str
+) -> None:
+    place = tmp_path / folder / "study.db"
+    place.parent.mkdir()
+    place.write_bytes(written[0].read_bytes())
+    kind, source = locate(str(place), None)
+    assert kind == "optuna"
+    assert len(read_optuna(source).studies[0].trials) == 6
 
 
 def test_a_journal_file_holds_the_same(journal: tuple[Path, optuna.Study]) -> None:

@@ -1,6 +1,7 @@
 """How a journal looks in MLflow, and that no fault leaves a trace there."""
 
 import time
+from os import fsdecode
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -8,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from meta.study import Measurement, TrialState
-from tests.tuner.tracking.journals import ending, eventful, trial_events, write_journal
+from tests.tuner.tracking.journals import (
+    HEADER,
+    ending,
+    eventful,
+    study,
+    trial_events,
+    write_journal,
+)
 from tuner.events import Allotted, Ended, FinalFit, Finished, Measured, Started, Used
 from tuner.journal import Journal
 from tuner.tracking import projection as projection_module
@@ -208,6 +216,19 @@ def test_a_name_that_mlflow_does_not_take_is_written_differently(
     journal = write_journal(tmp_path / "run", [start, Measured(0, odd), end])
     assert project(tmp_path / "run", uri).refused == {}
     assert runs_by_name(client)["trial 0"].data.metrics["loss_"] == 0.25
+    assert read_studies(uri, "warmtune").studies == (journal.study,)
+
+
+def test_a_text_that_is_not_unicode_is_written_escaped(
+    tmp_path: Path, uri: str, client: "MlflowClient"
+) -> None:
+    folder = fsdecode(b"/work \xff")  # what Python makes of a folder of an older encoding
+    journal = Journal.create(tmp_path, study(), {**HEADER, "folder": folder})
+    journal.append(*trial_events(0, 0.5), Finished(f"stopped in {folder}"))
+    project(tmp_path, uri)
+    parent = runs_by_name(client)["warm 3: wine-trees"]
+    assert parent.data.tags["warmtune.folder"] == "/work \\udcff"
+    assert "stopped in /work \\udcff" in parent.data.tags["mlflow.note.content"]
     assert read_studies(uri, "warmtune").studies == (journal.study,)
 
 
