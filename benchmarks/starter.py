@@ -24,6 +24,7 @@ import optuna
 
 import trainables
 from benchmarks.r_tables import TABLES
+from meta.sampler.records import distributions
 from meta.space import Config
 from meta.study import Measurement, Metric, Study, Trial, TrialState
 from trainables.base import Data, DataRequest
@@ -34,7 +35,7 @@ from tuner.events import Ended, Event, Measured, Started
 from tuner.importers.archive import write_archive
 from tuner.journal import Journal
 from tuner.journal_file import FILE_NAME
-from tuner.search import STOCK, distributions, trial_seed
+from tuner.search import STOCK, trial_seed
 from tuner.starter import PATH, starter_studies
 from tuner.training import run_training
 

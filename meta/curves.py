@@ -104,7 +104,7 @@ def outcomes(study: Study, outlooks: Outlooks | None = None) -> Outcomes:
     Pattern Recognition and Machine Learning, 2006, section 3.3). Where none was measured at that
     step, the loss stands for itself, as uncertain as the losses differ.
     """
-    trials = [trial for trial in study.trials if trial.measurements and _counts(trial)]
+    trials = [trial for trial in study.trials if trial.measurements and trial.state.trained]
     completed = [trial for trial in trials if trial.state is TrialState.COMPLETED]
     early, full = _losses_by_step(completed, study.metric), _losses(completed, study.metric)
     losses, variances = _losses(trials, study.metric), np.zeros(len(trials))
@@ -170,10 +170,6 @@ def learn_outlooks(studies: Iterable[Study]) -> dict[int, Outlook]:
 def _scatter(values: Sequence[float]) -> float:
     """The standard deviation of a normal distribution with the same median absolute deviation."""
     return float(1.4826 * np.median(np.abs(np.array(values) - np.median(values))))
-
-
-def _counts(trial: Trial) -> bool:
-    return trial.state in (TrialState.COMPLETED, TrialState.STOPPED)
 
 
 def _losses(trials: Sequence[Trial], metric: Metric) -> Array:

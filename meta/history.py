@@ -8,8 +8,6 @@ from statistics import fmean
 from meta.space import SearchSpace, Value
 from meta.study import Measurement, Metric, Study, Trial, TrialState
 
-LEARNED_FROM = (TrialState.COMPLETED, TrialState.STOPPED)
-FAILURES = (TrialState.FAILED, TrialState.DIVERGED)
 ALIKE = 0.5
 """At least this share of the parameters must be those of the other model for it to teach."""
 INFINITE = 1e150
@@ -88,9 +86,9 @@ def _fitting_trials(study: Study, space: SearchSpace, refused: list[Refusal]) ->
 
 def _fit(trial: Trial, space: SearchSpace, metric: Metric) -> Trial:
     """Bring a trial into the space; raises ``ValueError`` with the reason why that cannot be."""
-    if trial.state in FAILURES:
+    if trial.state.failed:
         return replace(trial, config=space.adopt(trial.config), measurements=())
-    if trial.state not in LEARNED_FROM:
+    if not trial.state.trained:
         raise ValueError(trial.state.lower())
     if trial.value is None:
         raise ValueError(f"no {metric.name}")

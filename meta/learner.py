@@ -1,6 +1,6 @@
 """Proposes the configurations of a study, from past studies and from its own trials."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,9 +13,9 @@ from meta.curves import Outcomes, outcomes, shortened
 from meta.encoding import Encoding
 from meta.feasibility import Feasibility, success_probability
 from meta.hypotheses import cold, own_kernel, warm
-from meta.prior import FAILED, Expectation, Prior
+from meta.prior import Expectation, Prior
 from meta.space import Config
-from meta.study import Study, TrialState
+from meta.study import Study, Trial, TrialState
 from meta.surrogate import Observations, Places, Surrogate
 
 SPREAD = 512
@@ -34,7 +34,6 @@ OUTLYING = 10.0
 LIKELY = 0.5
 """Where a success is less likely than this, nothing is proposed while there is another place."""
 SAME = 1e-4
-TRAINED = (TrialState.COMPLETED, TrialState.STOPPED)
 INITIAL = 8
 """So many trials are drawn by chance where there is no past: what a surrogate needs to begin."""
 FREE_FROM, FREE_EVERY = 5, 4
@@ -128,7 +127,7 @@ class Learner:
         candidates, score, trust = self._scored(study, told, free, generator)
         success = candidates.success * self._success(study, candidates.places.points)
         score = np.where(success < LIKELY, success - 1, score * success)
-        tried = self.encoding.points(self._units(study, tuple(TrialState)))
+        tried = self.encoding.points(self._units(study.trials))
         score[_repeats(candidates.places.points, tried)] = -np.inf
         return Proposal(self._choose(candidates, score, tried, generator), trust, free)
 
@@ -137,14 +136,14 @@ class Learner:
     ) -> tuple[Candidates, Array, float]:
         """Candidates, how promising each is, and how far the past is trusted."""
         if len(told.losses) == 0:
-            tried = self.encoding.points(self._units(study, tuple(TrialState)))
+            tried = self.encoding.points(self._units(study.trials))
             score = self._blind_score(tried, generator)
             return self._pool, score, float(self.prior is not None)
         if self.prior is None and len(study.trials) < INITIAL:
             return self._pool, generator.random(len(self._pool.units)), 0.0
         candidates = self._candidates(told, generator)
         surrogate = self.surrogate(told, free)
-        pending = self.places(self._units(study, (TrialState.RUNNING,)))
+        pending = self.places(self._units(t for t in study.trials if t.state is TrialState.RUNNING))
         return candidates, surrogate.improvement(candidates.places, pending), surrogate.trust
 
     def _choose(
@@ -209,13 +208,14 @@ class Learner:
 
     def _success(self, study: Study, points: Array) -> Array:
         """The chance that training at each of ``points`` does not fail, by the study's trials."""
-        trained = self.encoding.points(self._units(study, TRAINED))
+        trained = self._units(trial for trial in study.trials if trial.state.trained)
+        failed = self._units(trial for trial in study.trials if trial.state.failed)
         return success_probability(
-            points, trained, self.encoding.points(self._units(study, FAILED))
+            points, self.encoding.points(trained), self.encoding.points(failed)
         )
 
-    def _units(self, study: Study, states: Collection[TrialState]) -> Array:
-        return self.encoding.units([item.config for item in study.trials if item.state in states])
+    def _units(self, trials: Iterable[Trial]) -> Array:
+        return self.encoding.units([trial.config for trial in trials])
 
 
 def _without_outliers(losses: Array) -> Array:

@@ -16,7 +16,7 @@ from meta.arrays import Array, Indices
 from meta.curves import Outcomes, Outlook, Outlooks, learn_outlooks, outcomes
 from meta.encoding import Encoding
 from meta.kernel import Belief, Kernel, fit_kernel
-from meta.study import Study, TrialState
+from meta.study import Study
 
 MAX_SOURCES = 100
 MAX_POINTS = 2000
@@ -27,7 +27,6 @@ STRANGER = 0.1
 """How related a study is of whose data nothing is known."""
 NEARNESS = 4
 """The larger, the more the nearest kin count; benchmarks/features.py compares."""
-FAILED = (TrialState.FAILED, TrialState.DIVERGED)
 SHARES = (0.05, 0.2, 0.4, 0.6, 0.8, 0.95)
 """How much of the variance all tasks may have in common: the most probable is taken."""
 KERNEL_BELIEF = Belief(scale=0.5, scale_spread=1.0, noise=0.05, noise_spread=1.5)
@@ -162,7 +161,7 @@ def fit_prior(
     owners = np.repeat(np.arange(len(sizes)), sizes)
     shared, weights = _share(kernel, points, scores, owners)
     tried = chain.from_iterable(studies[row].trials for row in order)
-    failed = islice((trial.config for trial in tried if trial.state in FAILED), MAX_POINTS)
+    failed = islice((trial.config for trial in tried if trial.state.failed), MAX_POINTS)
     return Prior(
         kernel,
         shared,

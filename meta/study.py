@@ -21,6 +21,16 @@ class TrialState(StrEnum):
     DIVERGED = "DIVERGED"
     FAILED = "FAILED"
 
+    @property
+    def trained(self) -> bool:
+        """Whether it was trained to its end, or as long as that was worth it."""
+        return self in (TrialState.COMPLETED, TrialState.STOPPED)
+
+    @property
+    def failed(self) -> bool:
+        """Whether nothing came of it."""
+        return self in (TrialState.DIVERGED, TrialState.FAILED)
+
 
 @dataclass(frozen=True, slots=True)
 class Task:

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from meta.study import Study, TrialState
+from meta.study import Study
 from trainables.base import Data, DataError, DataRequest, DataUnavailable
 from tuner import code
 from tuner.changes import config_changes, machine, version_changes, versions
@@ -254,7 +254,7 @@ def _work(
 
 def _why_none_completed(study: Study) -> list[str]:
     """One line for each different reason of a failure, the most frequent first."""
-    failed = [t for t in study.trials if t.state in (TrialState.FAILED, TrialState.DIVERGED)]
+    failed = [trial for trial in study.trials if trial.state.failed]
     if not failed:
         return ["no trial completed: the budget was spent before. Give it more time or trials."]
     reasons = Counter(trial.reason.split("\n")[0] for trial in failed)

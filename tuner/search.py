@@ -14,12 +14,6 @@ from typing import Any
 
 import numpy
 import optuna
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.trial import TrialState as OptunaState
 from ray.tune.search import Searcher
@@ -30,7 +24,7 @@ from meta.prior import Prior
 from meta.recommend import Recommendation
 from meta.sampler import MetaGPSampler, MetaTPESampler
 from meta.sampler.planned import PlannedSampler
-from meta.space import Categorical, Float, Parameter, SearchSpace
+from meta.sampler.records import distributions
 from meta.study import Study, Trial, TrialState
 from tuner.admission import OUT_OF_HOST_MEMORY
 from tuner.events import Ended, Started
@@ -50,21 +44,6 @@ OPTUNA_STATES = {
     TrialState.DIVERGED: OptunaState.FAIL,
     TrialState.FAILED: OptunaState.FAIL,
 }
-
-
-def distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
-    """The search space in Optuna's terms."""
-    return {name: _distribution(parameter) for name, parameter in space.parameters.items()}
-
-
-def _distribution(parameter: Parameter) -> BaseDistribution:
-    match parameter:
-        case Categorical(choices):
-            return CategoricalDistribution(choices)
-        case Float(low, high, log):
-            return FloatDistribution(low, high, log=log)
-        case _:
-            return IntDistribution(parameter.low, parameter.high, log=parameter.log)
 
 
 def trial_seed(study_seed: int, trial: int) -> int:

@@ -27,7 +27,6 @@ from tuner.past import read_past
 TRIALS, STEPS = 60, 9
 STEP_TIMEOUT = 4.0
 SEED = 14
-BAD = (TrialState.FAILED, TrialState.DIVERGED)
 XY = SearchSpace({"x": Float(0.0, 1.0), "y": Float(0.0, 1.0)})
 
 
@@ -197,7 +196,7 @@ def _stopped(found: Traced) -> str:
 
 
 def _affected(found: Traced) -> int:
-    return sum(trial.state in BAD for trial in found.with_fault("ok"))
+    return sum(trial.state.failed for trial in found.with_fault("ok"))
 
 
 def out_of_memory(folder: Path) -> Figures:

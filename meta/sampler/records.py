@@ -39,14 +39,14 @@ def read_study(study: optuna.Study, plans: Mapping[int, Config] | None = None) -
     trials are left out, and running ones of which nothing is known. ``plans`` has, by number, the
     configurations of running trials that are not yet suggested in full.
     """
-    distributions: dict[str, BaseDistribution] = {}
+    latest: dict[str, BaseDistribution] = {}
     trials = []
     for frozen in study.get_trials(deepcopy=False):
-        distributions.update(frozen.distributions)
+        latest.update(frozen.distributions)
         if frozen.state in STATES:
             trials.append(_trial(frozen, (plans or {}).get(frozen.number, {})))
     trials = [item for item in trials if item.config or item.state is not TrialState.RUNNING]
-    varied = {name: parameter(item) for name, item in distributions.items() if not item.single()}
+    varied = {name: parameter(item) for name, item in latest.items() if not item.single()}
     mode = "max" if study.direction is StudyDirection.MAXIMIZE else "min"
     return Study(
         id=study.study_name,
@@ -69,11 +69,11 @@ def write_study(
 
     A configuration may lack parameters.
     """
-    distributions = {name: distribution(item) for name, item in space.parameters.items()}
+    known = distributions(space)
 
     def frozen(config: Config, state: OptunaState, loss: float | None = None) -> FrozenTrial:
-        known = {name: distributions[name] for name in config}
-        return create_trial(state=state, value=loss, params=config, distributions=known)
+        its_own = {name: known[name] for name in config}
+        return create_trial(state=state, value=loss, params=config, distributions=its_own)
 
     with _quiet():
         study = optuna.create_study(sampler=sampler)
@@ -138,6 +138,11 @@ def distribution(parameter: Parameter) -> BaseDistribution:
             return IntDistribution(low, high, log)
         case Float(low, high, log):
             return FloatDistribution(low, high, log)
+
+
+def distributions(space: SearchSpace) -> dict[str, BaseDistribution]:
+    """The search space in Optuna's terms."""
+    return {name: distribution(item) for name, item in space.parameters.items()}
 
 
 def settle(distribution: BaseDistribution, value: Value) -> Value:

@@ -14,7 +14,7 @@ from meta.learner import Learner, Proposal
 from meta.mixture import Mixture
 from meta.prior import Prior, normal_scores
 from meta.sampler.planned import PlannedSampler
-from meta.sampler.records import distribution, write_study
+from meta.sampler.records import distributions, write_study
 from meta.space import Config
 from meta.study import Study, TrialState
 
@@ -92,9 +92,8 @@ def _scored(encoding: Encoding, units: Array, losses: Array) -> list[tuple[Confi
 
 def _proposals(study: optuna.Study, encoding: Encoding, generator: Generator) -> Iterator[Config]:
     """What TPE asks for; then, in case it keeps to what was tried, draws from the whole space."""
-    parameters = encoding.space.parameters.items()
-    distributions = {name: distribution(parameter) for name, parameter in parameters}
+    known = distributions(encoding.space)
     for _ in range(ATTEMPTS):
-        asked = encoding.units([study.ask(distributions).params])
+        asked = encoding.units([study.ask(known).params])
         yield encoding.config(encoding.settle(asked)[0])
-    yield from map(encoding.config, encoding.spread(generator.random((DRAWN, len(parameters)))))
+    yield from map(encoding.config, encoding.spread(generator.random((DRAWN, len(known)))))

@@ -32,6 +32,11 @@ def completed(id: int, value: float) -> Trial:
     return Trial(id, {}, TrialState.COMPLETED, (Measurement(1, value, 0.1),))
 
 
+@pytest.mark.parametrize("state", TrialState)
+def test_a_trial_runs_or_was_trained_or_failed(state: TrialState) -> None:
+    assert [state is TrialState.RUNNING, state.trained, state.failed].count(True) == 1
+
+
 def test_a_study_survives_json_exactly() -> None:
     original = study(*TRIALS)
     assert Study.from_json(json.loads(json.dumps(original.to_json()))) == original

@@ -14,7 +14,6 @@ from tuner.config import StudyConfig
 from tuner.importers.foreign import ForeignStudy, ForeignTrial, Reading
 from tuner.importers.mapping import Correspondence
 
-FAILURES = (TrialState.FAILED, TrialState.DIVERGED)
 DATASET_LENGTH = 64
 
 
@@ -44,7 +43,7 @@ def adopt(
             trials.append(_trial(trial, foreign, found, config, steps))
         except ValueError as error:
             refused.append(Refusal(foreign.name, trial.id, str(error)[:REASON_LENGTH]))
-    learned = study.with_trials(tuple(trial for trial in trials if trial.state not in FAILURES))
+    learned = study.with_trials(tuple(trial for trial in trials if not trial.state.failed))
     sifted = sift([learned], config.task.model, config.space, config.metric)
     refused += [replace(refusal, study_id=foreign.name) for refusal in sifted.refused]
     if not sifted.kept:
@@ -103,10 +102,10 @@ def _trial(
     ]
     state, reason = trial.state, trial.reason
     infinite = [n for n, item in enumerate(readings) if not abs(item.value) < INFINITE]
-    if infinite and state not in FAILURES:
+    if infinite and not state.failed:
         state = TrialState.DIVERGED
         reason = f"{config.metric.name} is {readings[infinite[0]].value:g}"
-    if state in FAILURES:
+    if state.failed:
         readings = [item for item in readings if not config.metric.problem(item.value)]
     return Trial(
         id=trial.id,
@@ -125,7 +124,7 @@ def _failures(
     """The trials that failed, in the space of the task."""
     kept = []
     for trial in trials:
-        if trial.state in FAILURES:
+        if trial.state.failed:
             try:
                 kept.append(replace(trial, config=config.space.adopt(trial.config)))
             except ValueError as error:

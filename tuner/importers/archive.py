@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from meta.study import Study, Trial
 from tuner.errors import EnvironmentFault, UsageError
+from tuner.tracking.records import MALFORMED
 
 if TYPE_CHECKING:
     import pyarrow
@@ -28,7 +29,6 @@ STUDIES_AT_ONCE = 50
 """Compressed together: alone, each takes twice the room."""
 
 STUDY_ID = re.compile(r"[\w.-]{1,100}", re.ASCII)
-MALFORMED = (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError)
 
 
 def write_archive(path: Path, studies: Sequence[Study]) -> None:

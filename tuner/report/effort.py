@@ -17,7 +17,6 @@ from tuner.report.section import Figure, Section, Table
 LANE = 14
 """The pixels of one trial at a time."""
 MOST_LANES = 32
-UNSUCCESSFUL = (TrialState.DIVERGED, TrialState.FAILED)
 STATE_KEYS = (
     ("completed", "square", "completed or went on"),
     ("stopped", "square", "stopped"),
@@ -60,7 +59,7 @@ def _stage(trials: Sequence[Trial], step: int, after: float) -> tuple[int, int, 
     """Of the trials that reached ``step``: all, and those that went on, were stopped, broke."""
     reached = [trial for trial in trials if trial.step >= step]
     here = Counter(trial.state for trial in reached if trial.step < after)
-    stopped, bad = here[TrialState.STOPPED], sum(here[state] for state in UNSUCCESSFUL)
+    stopped, bad = here[TrialState.STOPPED], sum(here[state] for state in here if state.failed)
     return len(reached), len(reached) - stopped - bad, stopped, bad
 
 
@@ -184,7 +183,7 @@ def _span_title(begin: float, end: float, trial: Trial) -> str:
 
 
 def _color(trial: Trial) -> str:
-    return "failed" if trial.state in UNSUCCESSFUL else trial.state.lower()
+    return "failed" if trial.state.failed else trial.state.lower()
 
 
 def _ticks(scale: Axis, height: int) -> list[Markup]:

@@ -157,7 +157,7 @@ def failures(run: Run) -> Section:
     title = "Failures"
     groups: dict[tuple[str, str], list[int]] = {}
     for trial in run.study.trials:
-        if trial.state in (TrialState.DIVERGED, TrialState.FAILED):
+        if trial.state.failed:
             reason = trial.reason.partition("\n")[0]
             groups.setdefault((trial.state.lower(), reason), []).append(trial.id)
     if not groups:
