@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+import tuner
 from tests.sources import PACKAGES, ROOT
 
 DOCKER = ROOT / "docker"
@@ -151,6 +152,26 @@ def test_the_job_runs_the_ray_that_is_pinned_and_a_study_that_outlives_it() -> N
     assert f"ray=={JOB['rayClusterSpec']['rayVersion']}" in pins
     assert re.search(r"--out /state/\S+", JOB["entrypoint"])
     assert JOB["backoffLimit"] == 0
+
+
+def test_the_image_has_one_name_with_the_version() -> None:
+    image = f"warmtune:{tuner.__version__}"
+    assert f"--tag {image} ." in DOCKERFILE
+    assert {SERVICES[name]["image"] for name in OWN} == {image}
+    assert {container["image"] for pod in pods().values() for container in pod["containers"]} == {
+        image
+    }
+
+
+def test_the_head_of_the_job_names_what_nothing_here_deploys() -> None:
+    head, _, _ = (DOCKER / "rayjob.yaml").read_text().partition("apiVersion")
+    (container,) = pods()["head"]["containers"]
+    environment = {item["name"]: item for item in container["env"]}
+    assert container["image"] in head
+    assert environment["MLFLOW_TRACKING_URI"]["value"] in head
+    assert environment["RAY_AUTH_TOKEN"]["valueFrom"]["secretKeyRef"]["name"] in head
+    claims = [volume.get("persistentVolumeClaim") for volume in pods()["head"]["volumes"]]
+    assert all(claim["claimName"] in head for claim in claims if claim)
 
 
 def test_a_secret_is_made_once_and_is_long(tmp_path: Path) -> None:
