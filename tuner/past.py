@@ -18,6 +18,7 @@ from tuner.home import default_tracking_uri, redact
 from tuner.importers.archive import read_archive
 from tuner.priors import cached_prior
 from tuner.starter import starter_studies
+from tuner.terminal import brief
 
 OTHER_MODEL = 0.5
 """A study of another model is so much less related, ..."""
@@ -63,7 +64,7 @@ class Past:
         }
 
     def text(self) -> str:
-        """For the terminal: one line for the whole, for each source, refusal and point."""
+        """For the terminal: a line for the whole, each source and refusal, two for each point."""
         lines = [f"history: {len(self.sources)} studies to learn from"]
         lines += [f"history unavailable: {problem}" for problem in self.unavailable]
         lines += [
@@ -73,7 +74,9 @@ class Past:
         if len(self.sources) > SHOWN:
             lines.append(f"        and {len(self.sources) - SHOWN} less related ones")
         lines += [f"  refused: {why} ({n} times)" for why, n in self._refusals()]
-        lines += [f"  start {n}: {point.reason}" for n, point in enumerate(self.points, 1)]
+        for n, point in enumerate(self.points, 1):
+            config = ", ".join(f"{name} {brief(value)}" for name, value in point.config.items())
+            lines += [f"  start {n}: {point.reason}", f"           {config}"]
         return "\n".join(lines)
 
     def _refusals(self) -> list[tuple[str, int]]:

@@ -40,7 +40,9 @@ class Plan:
     def text(self) -> str:
         """The same for a reader."""
         config, budget = self.config, self.config.budget
-        limits = [f"{budget.trials} trials", f"{budget.gpu_hours:g} GPU-hours"]
+        limits = [f"{budget.trials} trials"]
+        if self.allotment.gpu:
+            limits.append(f"{budget.gpu_hours:g} GPU-hours")
         if budget.time_seconds is not None:
             limits.append(f"{budget.time_seconds:g} s")
         mode = {"min": "minimise", "max": "maximise"}[config.metric.mode]
@@ -56,7 +58,6 @@ class Plan:
                 ),
                 *self._ahead(),
                 self.past.text(),
-                *(f"    {point.config}" for point in self.past.points),
             ]
         )
 

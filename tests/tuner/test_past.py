@@ -176,5 +176,6 @@ def test_the_text_names_sources_refusals_and_points(store: list[Study]) -> None:
     assert lines[1].endswith("related: toy-curve (warm, seed 0), 9 trials")
     assert "  refused: not ours (1 times)" in lines
     assert f"  start 1: {past.points[0].reason}" in lines
+    assert lines[-2:] == ["  start 3: default", "           x 0.9, depth 2"]
     store += others
     assert "        and 1 less related ones" in read_past(CONFIG, RunOptions()).text().splitlines()

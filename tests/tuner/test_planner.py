@@ -23,8 +23,17 @@ def test_a_plan_prints_rungs_limits_and_points() -> None:
     assert "toy-curve, warm, seed 0: minimise loss with meta-gp, at most 7 trials" in text
     for step in (1, 2, 4):
         assert f"after step {step:>3}   the best 50%" in text
-    assert "default" in text
-    assert str(SPACE.default()) in text
+    assert "  start 1: default\n           x 0.9, depth 2" in text
+
+
+def test_a_plan_speaks_of_gpu_hours_only_where_the_task_gets_a_gpu(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tuner.planner.this_machine", lambda: Node(2, 1, 10**9, "T4"))
+    with_gpu = replace(CONFIG, resources=Resources(gpu=1.0))
+    assert "at most 7 trials, 168 GPU-hours\n" in plan(with_gpu, NO_HISTORY).text()
+    without = replace(CONFIG, resources=Resources(gpu=0))
+    assert "at most 7 trials\n" in plan(without, NO_HISTORY).text()
 
 
 def test_a_plan_as_json_has_what_the_text_has() -> None:
