@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 KEY = ["protocol", "method", "family", "task", "seed"]
-PAIR = ["family", "task", "seed"]
 CHECKPOINTS = (1, 5, 10, 25, 50)
 FLOOR = 0.001
 CEILING = 10.0

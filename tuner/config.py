@@ -1,7 +1,5 @@
 """The configuration of a study and how it is run; ``tuner.config_reader`` reads it from YAML."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -105,12 +103,6 @@ class StudyConfig:
     tracking: Tracking = field(default_factory=Tracking)
     final: Final = field(default_factory=Final)
     code: str | None = None
-
-    @property
-    def fingerprint(self) -> str:
-        """Sixteen hex digits that differ for different configurations."""
-        text = json.dumps(self.to_json(), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object that ``from_json`` reads back."""

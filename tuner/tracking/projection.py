@@ -36,11 +36,6 @@ class Projection:
         self._heartbeat = time.monotonic()
         self._outcome_is_old = True
 
-    @property
-    def run_id(self) -> str | None:
-        """The MLflow run of the study; None until it is known."""
-        return self._runs.ids.get(None) if self._runs else None
-
     def update(self, last: bool = False) -> None:
         """Write what is new: ended trials now, running ones at a heartbeat; close all if ``last``.
 

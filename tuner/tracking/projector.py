@@ -16,14 +16,13 @@ LAST_TRIES = 3
 class Projector:
     """Keeps MLflow up to the journal of a study, as far as MLflow lets it.
 
-    ``problem`` is the last error, None while all is well; ``run_id`` the study's MLflow run,
-    ``model`` the URI of its registered final model.
+    ``problem`` is the last error, None while all is well; ``model`` the URI of the study's
+    registered final model.
     Start it after the imports of the main thread: MLflow's own take seconds.
     """
 
     def __init__(self, directory: Path, uri: str, experiment: str) -> None:
         self.problem: str | None = None
-        self.run_id: str | None = None
         self.model: str | None = None
         self._directory = directory
         self._uri = uri
@@ -72,6 +71,6 @@ class Projector:
         except Exception as error:
             self.problem = reason(error)
             return False
-        self.run_id, self.model = projection.run_id, projection.model
+        self.model = projection.model
         self.problem = next(iter(projection.refused.values()), None)
         return True

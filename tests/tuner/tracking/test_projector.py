@@ -22,9 +22,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(projector_module, "LAST_TRIES", 1)
 
 
-def test_what_is_appended_while_it_runs_reaches_mlflow(
-    tmp_path: Path, uri: str, client: "MlflowClient"
-) -> None:
+def test_what_is_appended_while_it_runs_reaches_mlflow(tmp_path: Path, uri: str) -> None:
     journal = write_journal(tmp_path / "run", [])
     projector = Projector(tmp_path / "run", uri, "warmtune")
     projector.start()
@@ -33,8 +31,6 @@ def test_what_is_appended_while_it_runs_reaches_mlflow(
     assert projector.finish(60)
     assert projector.problem is None
     assert read_studies(uri, "warmtune").studies == (journal.study,)
-    assert projector.run_id is not None
-    assert client.get_run(projector.run_id).info.run_name == "warm 3: wine-trees"
 
 
 def test_a_store_that_comes_back_is_caught_up_with(
