@@ -36,6 +36,13 @@ ENVIRONMENT = {
     "TUNER_DEBUG": "`1` shows the traceback of every error",
     "MLFLOW_TRACKING_URI": "the MLflow store, unless `--tracking-uri` or the file names one",
     "RAY_ADDRESS": "the Ray cluster that `--address auto` joins",
+    "RAY_AUTH_MODE": "`token`: Ray asks for one, as [cluster.md](cluster.md) shows",
+    "CUDA_VISIBLE_DEVICES": "the GPUs to use, by number or UUID; all of them",
+    "HF_ENDPOINT": "the Hugging Face Hub, or a mirror of it; `https://huggingface.co`",
+    "HF_HOME": "where the Hub's client keeps its files; `~/.cache/huggingface`",
+    "HF_HUB_CACHE": "where it keeps what it fetched; `$HF_HOME/hub`",
+    "HF_HUB_OFFLINE": "`1` fetches nothing from the Hub",
+    "USER": "who MLflow says ran a study",
 }
 
 CONFIGURATION = """A task is a YAML file with these keys; `--set KEY=VALUE` sets any of them. A key
