@@ -82,6 +82,11 @@ class Prior:
         return {int(step): Outlook(*row) for step, *row in self.curves.tolist()}
 
     @property
+    def related(self) -> float:
+        """How related the most related source is to the new task."""
+        return float(self.kinship.sum())
+
+    @property
     def importance(self) -> Array:
         """The share of each source in what is best for the new task on average."""
         return np.asarray(self.kinship + (1 - self.kinship.sum()) / len(self.sources))

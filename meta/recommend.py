@@ -15,6 +15,8 @@ LIKELY = 0.5
 """Where a success is less likely than this, nothing is recommended."""
 SAME = 1e-4
 """Configurations that differ by no more in any column of their points are one."""
+SURE = 0.7
+"""Studies of the same data are related by 1, by 0.8 in the starter history."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +31,11 @@ class Recommendation:
 def recommend(
     prior: Prior | None, encoding: Encoding, points: int, names: Mapping[str, str]
 ) -> list[Recommendation]:
-    """At most ``points`` different configurations, the default the last of them.
+    """At most ``points`` different configurations, the default among them.
 
-    The others were tried in the past. Each in turn lowers most what is expected of the best of
+    It is the last where a past study is related enough to be ``SURE``, else the first: what suits
+    other data may be worse here than what suits most, and by the default a cold study begins. The
+    others were tried in the past. Each in turn lowers most what is expected of the best of
     them, averaged over the past tasks (the greedy portfolio of M. Wistuba, N. Schilling and
     L. Schmidt-Thieme, Sequential Model-Free Hyperparameter Tuning, ICDM 2015), and no study gives
     more than half of the points. ``names`` says how to call a study in the reason.
@@ -39,7 +43,8 @@ def recommend(
     default = Recommendation(encoding.space.default(), "default")
     if prior is None or points < 2:
         return [default][:points]
-    return [*_portfolio(prior, encoding, points, names), default]
+    chosen = _portfolio(prior, encoding, points, names)
+    return [*chosen, default] if prior.related >= SURE else [default, *chosen]
 
 
 def _portfolio(

@@ -160,12 +160,15 @@ def _by_kin(
     lent: Sequence[Study],
     features: Mapping[str, float] | None,
 ) -> tuple[list[Study], list[float]]:
-    """One's own studies and the most related of those lent, and how related each is."""
+    """One's own studies and the most related of those lent, and how related each is.
+
+    Another split of the same data counts as the same, whatever its meta-features.
+    """
     studies = [*own, *lent]
     same = (study.features for study in studies if study.task.dataset == config.task.dataset)
     values = relatedness(features or next(same, {}), [study.features for study in studies])
     kin = [
-        float(value)
+        (1.0 if study.task.dataset == config.task.dataset else float(value))
         * (1 if study.task.model == config.task.model else OTHER_MODEL)
         * (STARTER if place >= len(own) else 1)
         for place, (study, value) in enumerate(zip(studies, values, strict=True))

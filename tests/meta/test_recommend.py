@@ -28,8 +28,10 @@ def recommended(
     space: SearchSpace = SPACE,
     related: list[float] | None = None,
 ) -> list[Recommendation]:
+    """Of studies of the same data, unless ``related`` says otherwise."""
     encoding = Encoding(space)
-    return recommend(fit_prior(studies, encoding, related), encoding, points, {})
+    prior = fit_prior(studies, encoding, related or [1.0] * len(studies))
+    return recommend(prior, encoding, points, {})
 
 
 def tried(id: int, x: float, *values: float, state: TrialState = TrialState.COMPLETED) -> Trial:
@@ -70,6 +72,16 @@ def test_no_more_points_than_asked_for_and_the_default_is_the_last(points: int) 
 def test_the_first_point_is_the_best_of_what_all_tasks_are_expected_to_like() -> None:
     past = [valley("a", 15), valley("b", 20), valley("c", 25)]
     assert recommended(past)[0].config == {"x": 20.0, "n": 300}
+
+
+@pytest.mark.parametrize(("related", "place"), [(0.8, -1), (0.6, 0)])
+def test_the_default_is_the_first_where_the_past_is_of_other_data(
+    related: float, place: int
+) -> None:
+    past = [valley("a", 15), valley("b", 20)]
+    found = recommended(past, related=[0.1, related])
+    assert found[place] == Recommendation(DEFAULT, "default")
+    assert [point.reason for point in found].count("default") == 1
 
 
 def test_the_next_point_is_for_the_tasks_that_the_first_does_not_suit() -> None:
@@ -141,7 +153,7 @@ def test_each_point_says_why_and_where_it_comes_from() -> None:
     past = [valley("a", 20), valley("b", 20), valley("c", 20), valley("d", 90)]
     encoding = Encoding(SPACE)
     names = {name: f"study {name}" for name in "abcd"}
-    *found, default = recommend(fit_prior(past, encoding), encoding, 5, names)
+    *found, default = recommend(fit_prior(past, encoding, [1.0] * 4), encoding, 5, names)
     for point in found:
         (source,) = point.sources
         assert point.reason.endswith(f", tried in study {source}")
@@ -157,9 +169,9 @@ def test_a_point_that_suits_no_task_better_than_the_first_claims_nothing() -> No
     assert abs(float(second.config["x"]) - 20) <= 10
 
 
-@pytest.mark.parametrize("related", [None, [0.3] * 5])
+@pytest.mark.parametrize("related", [[1.0] * 5, [0.7] * 5])
 def test_a_poisoned_study_among_honest_ones_does_not_take_over(
-    related: list[float] | None,
+    related: list[float],
 ) -> None:
     honest = [valley(f"honest {lowest}", lowest) for lowest in (15, 20, 25, 30)]
     lies = (tried(i, 90 + i / 100, i * 1e-9) for i in range(1000))

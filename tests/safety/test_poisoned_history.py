@@ -64,7 +64,7 @@ def test_a_liar_gives_at_most_half_of_the_points_and_the_default_is_among_them()
     for points in (2, 5, 8):
         found = recommend(fit_prior(past(0, 1), encoding), encoding, points, {})
         assert sum(point.sources == ("lie 0",) for point in found) <= points // 2
-        assert found[-1].config == CUBE.default()
+        assert CUBE.default() in [point.config for point in found]
 
 
 def test_what_a_metric_cannot_be_is_refused_however_good_it_looks() -> None:

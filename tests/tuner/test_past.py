@@ -110,11 +110,12 @@ def test_several_stores_are_read_together_and_one_study_in_both_counts_once(
 def test_the_starter_history_teaches_less_than_a_past_of_ones_own(
     store: list[Study], starter: list[Study]
 ) -> None:
+    starter[:] = [before("lent")]
     past = read_past(WITH_STARTER, RunOptions())
     own, lent = past.sources
     assert (own.id, lent.id) == ("before", "lent")
-    assert lent.related == pytest.approx(STARTER * own.related)
-    assert lent.name == "lent-curve (starter history, seed 0)"
+    assert (own.related, lent.related) == (1.0, STARTER)
+    assert lent.name == "toy-curve (starter history, seed 0)"
     assert [source.id for source in read_past(CONFIG, RunOptions()).sources] == ["before"]
 
 
@@ -122,7 +123,8 @@ def test_of_the_starter_history_the_most_related_are_lent_and_no_own_study_gives
     store: list[Study], starter: list[Study], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tuner.past, "LENT", 2)
-    store[:] = [before(f"own-{n}", features={"size": 50.0}) for n in range(3)]
+    mine = Task("mine", "curve")
+    store[:] = [before(f"own-{n}", task=mine, features={"size": 50.0}) for n in range(3)]
     starter[:] = [
         before(f"lent-{n}", task=Task("lent", "curve"), features={"size": size})
         for n, size in enumerate((9.0, 1.0, 3.0, 2.0))
@@ -157,6 +159,19 @@ def test_without_features_those_of_a_study_of_the_same_data_are_taken(store: lis
     same, far = read_past(CONFIG, RunOptions()).sources
     assert (same.id, same.related) == ("same", 1.0)
     assert far.related < 0.5
+
+
+def test_a_past_of_other_data_lets_the_default_go_first(store: list[Study]) -> None:
+    store[:] = [before("near", task=Task("near", "curve"), features={"log10_rows": 3.6})]
+    first, second, *_ = read_past(CONFIG, RunOptions(), {"log10_rows": 3.0}).points
+    assert (first.config, second.config) == (SPACE.default(), BEST)
+
+
+def test_another_split_of_the_data_is_the_same_data(store: list[Study]) -> None:
+    store[:] = [before("split", features={"log10_rows": 3.2})]
+    past = read_past(CONFIG, RunOptions(), {"log10_rows": 3.0})
+    assert past.sources[0].related == 1.0
+    assert past.points[0].config == BEST
 
 
 def test_what_the_journal_keeps_of_the_past_is_json(store: list[Study]) -> None:
