@@ -15,6 +15,11 @@ def test_a_built_in_task_has_the_id_of_its_file(id: str) -> None:
     assert load(id).task.id == id
 
 
+def test_the_twelve_tasks_are_built_in() -> None:
+    assert len(tasks.mission()) == 12
+    assert set(tasks.mission()) <= set(tasks.built_in())
+
+
 def test_the_tree_tasks_search_the_published_space() -> None:
     space = {
         "learning_rate": Float(0.01, 0.3, log=True, default=0.1),

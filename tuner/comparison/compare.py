@@ -6,8 +6,8 @@ from itertools import combinations
 from tuner.comparison.curves import Groups, costs, curves
 from tuner.comparison.effects import assess
 from tuner.comparison.measures import Pairing, measured
-from tuner.comparison.pairing import leaks, pairings, tabulate
-from tuner.comparison.records import Comparison, Contrast
+from tuner.comparison.pairing import Table, leaks, pairings, tabulate
+from tuner.comparison.records import Comparison, Contrast, Result
 from tuner.comparison.repeat import commands, environment
 from tuner.comparison.runs import Run
 from tuner.config import ARMS
@@ -23,17 +23,16 @@ def compare(runs: Sequence[Run], notes: Sequence[str] = ()) -> Comparison:
     table, left_out = tabulate(runs)
     told = [*notes, *left_out, *leaks(table)]
     present = [arm for arm in ARMS if any(arm in arms for arms in table.values())]
-    contrasts = []
+    contrasts, barren = [], []
     for baseline, candidate in combinations(present, 2):
         found, missing = pairings(table, baseline, candidate)
         told += missing
-        if found:
-            contrasts.append(_contrast(baseline, candidate, found))
+        if results := _results(found):
+            contrasts.append(Contrast(baseline, candidate, results))
+        else:
+            barren += found
     if not contrasts:
-        raise UsageError(
-            f"nothing to compare: {_present(table)}. Run the other arm with the same options, e.g."
-            " `tuner run TASK --baseline --repeats 5`."
-        )
+        raise UsageError(f"nothing to compare: {_nothing(table, barren)}")
     groups: Groups = {}
     for (task, _), arms in table.items():
         for arm in present:
@@ -53,18 +52,20 @@ def compare(runs: Sequence[Run], notes: Sequence[str] = ()) -> Comparison:
     )
 
 
-def _contrast(baseline: str, candidate: str, found: Sequence[Pairing]) -> Contrast:
+def _results(found: Sequence[Pairing]) -> tuple[Result, ...]:
     metrics = {run.study.task.id: run.study.metric.name for run, _ in found}
-    results = [assess(measure, pairs, metrics) for measure, pairs in measured(found)]
-    if not results:
-        raise UsageError(
-            f"nothing to compare: no trial completed in {found[0][0].directory} and its like."
-            " `tuner resume RUN_DIR` says why."
+    return tuple(assess(measure, pairs, metrics) for measure, pairs in measured(found))
+
+
+def _nothing(table: Table, barren: Sequence[Pairing]) -> str:
+    """What was found, for somebody who expected more."""
+    if barren:
+        return (
+            f"no trial completed in {barren[0][0].directory} and its like. `tuner resume RUN_DIR`"
+            " says why."
         )
-    return Contrast(baseline, candidate, tuple(results))
-
-
-def _present(table: dict[tuple[str, int], dict[str, Run]]) -> str:
-    """What was found, for somebody who expected a pair."""
     seen = [f"{task}, seed {seed}: {', '.join(arms)}" for (task, seed), arms in table.items()]
-    return "; ".join(seen[:5]) or "no study"
+    return (
+        f"{'; '.join(seen[:5]) or 'no study'}. Run the other arm with the same options, e.g."
+        " `tuner run TASK --baseline --repeats 5`."
+    )

@@ -236,6 +236,16 @@ def test_a_pair_that_lacks_a_final_fit_is_left_out_of_the_test_values(
     assert any(told in note for note in comparison.notes)
 
 
+def test_arms_in_which_nothing_completed_are_compared_with_those_in_which_something_did(
+    tmp_path: Path,
+) -> None:
+    runs = [finished(tmp_path, arm, 0, (None, None)) for arm in ("cold", "default")]
+    comparison = compare([*runs, finished(tmp_path, "warm", 0, (2.0, 1.0))])
+    pairs = [(contrast.baseline, contrast.candidate) for contrast in comparison.contrasts]
+    assert pairs == [("cold", "warm"), ("default", "warm")]
+    assert any("no measure has this pair" in note for note in comparison.notes)
+
+
 def test_a_study_that_learned_from_its_rivals_is_told(tmp_path: Path) -> None:
     cold = finished(tmp_path, "cold", 0, (1.0,))
     warm = finished(tmp_path, "warm", 1, (1.0,), sources=["toy-curve-cold-0", "elsewhere"])
