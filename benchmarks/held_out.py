@@ -58,7 +58,7 @@ BUILD = ROOT / "build" / "held_out"
 RESULTS = Path(__file__).parent / "results" / "held_out.json"
 PICTURE = RESULTS.with_suffix(".svg")
 ARMS = {"tpe": "Optuna's TPE", "cold": "no past", "warm": "the starter history"}
-AFTER = (1, 5, 10, 20, 30)
+AFTER = (1, 2, 5, 10, 20, 30)
 TRIALS, STEPS = 30, 10
 EVERY = 3
 
