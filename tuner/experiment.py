@@ -37,9 +37,7 @@ def run_experiment(design: Design, options: RunOptions) -> ExperimentReport:
     """
     for config in design.configs:
         load_data(config, options.data_dir)
-    with Cluster(options.address) as cluster:
-        for config in design.configs:
-            allot(config.resources, cluster.nodes)
+    with _cluster(design, options):
         pasts = {}
         for config in design.configs:
             pasts[config.task.id], told = frozen(config, options)
@@ -70,9 +68,17 @@ def resume_experiment(directory: Path, options: RunOptions) -> ExperimentReport:
     with RunLock(directory):
         if not _left(directory, record.design):
             return report(directory, record.design)
-        with Cluster(options.address) as cluster:
-            cluster.start()
+        with _cluster(record.design, options):
             return _work(directory, record, options)
+
+
+@contextmanager
+def _cluster(design: Design, options: RunOptions) -> Iterator[None]:
+    """Ray, there and large enough for every study: they all run on this one."""
+    with Cluster(options.address) as cluster:
+        for config in design.configs:
+            allot(config.resources, cluster.nodes)
+        yield
 
 
 def _history(task: str) -> str:

@@ -48,6 +48,7 @@ class Driver:
         self.gpu: Usage | None = None
 
     def run(self, config: StudyConfig, options: RunOptions) -> None:
+        assert Cluster.there, "each study would start a Ray of its own beside it"
         self.asked.append((config, options))
         out = options.out
         assert out is not None
@@ -80,14 +81,18 @@ class Driver:
         return [Used(trial, self.gpu)] if self.gpu else []
 
     def resume(self, directory: Path, options: RunOptions) -> None:
+        assert Cluster.there
         self.resumed.append(directory)
 
 
 class Cluster:
-    """A Ray of one machine; none at ``nowhere:1``."""
+    """A Ray of one machine; none at ``nowhere:1``. It is there once its nodes were asked for."""
+
+    there = False
 
     def __init__(self, address: str) -> None:
         self._address = address
+        Cluster.there = False
 
     def __enter__(self) -> "Cluster":
         return self
@@ -101,6 +106,7 @@ class Cluster:
     @property
     def nodes(self) -> list[Node]:
         self.start()
+        Cluster.there = True
         return [Node(2, 0)]
 
 
