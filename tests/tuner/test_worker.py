@@ -23,7 +23,7 @@ def test_the_next_trial_clears_away_the_checkpoint_of_the_one_before(
         trial.save(lambda folder: None)
         raise SystemExit
 
-    monkeypatch.setattr(worker.context, "run", train)
+    monkeypatch.setattr(worker, "run_training", train)
     monkeypatch.setattr(worker, "_fetch", lambda data: None)
     setting = TrialSetting("toy", "curve", METRIC, 4, (), tmp_path)
     left = []
