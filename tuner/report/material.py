@@ -146,7 +146,8 @@ def read_runs(directories: Sequence[Path]) -> list[Run]:
         if (first.task, metric.name, metric.mode) != (run.study.task, other.name, other.mode):
             raise UsageError(
                 f"cannot show {other.name} ({run.study.task.id}) beside {metric.name}"
-                f" ({first.task.id}). Give the runs of one task; `tuner compare` takes several."
+                f" ({first.task.id}). Give the runs of one task;"
+                " `tuner compare … --html FILE` shows several."
             )
     return runs
 
