@@ -60,11 +60,12 @@ def stopped_job(folder: Path) -> Figures:
 
 
 def leaks(folder: Path) -> Figures:
-    """Of the driver and all that it started, between the first quarter of the trials and the end.
+    """Of the driver and all that it started, between the first quarter of the trials and the last.
 
-    The first quarter holds what is loaded once.
+    The first quarter holds what is loaded once; after the last trial processes go away.
     """
-    samples = [each for each in long(LEAK_TRIALS, folder) if each.trials >= LEAK_TRIALS / 4]
+    least = LEAK_TRIALS / 4
+    samples = [each for each in long(LEAK_TRIALS, folder) if least <= each.trials < LEAK_TRIALS]
     return {
         "trials": LEAK_TRIALS,
         "more open files": samples[-1].files - samples[0].files,
