@@ -18,7 +18,9 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from statistics import fmean
 
+from tuner.comparison.runs import read_run
 from tuner.importers.archive import write_archive
 from tuner.starter import starter_studies
 
@@ -26,6 +28,7 @@ ROOT = Path(__file__).parents[1]
 BUILD = ROOT / "build" / "warm"
 RESULTS = Path(__file__).parent / "results" / "warm"
 EXPERIMENTS = ("first", "again")
+ARMS = ("tpe", "cold", "warm")
 TASKS = ("wine-quality-xgboost", "wine-quality-lightgbm", "adult-xgboost", "adult-lightgbm")
 OWN = {"wine-quality", "adult"}
 STARTER = BUILD / "starter.parquet"
@@ -53,13 +56,28 @@ def experiment(name: str, seed: int, arguments: argparse.Namespace) -> None:
         tuner("resume", str(place), *where)
     else:
         size = ["--repeats", str(arguments.repeats), "--trials", str(arguments.trials)]
-        arms = ["--arms", "tpe,cold,warm", "--final-seeds", "1", "--seed", str(seed)]
+        arms = ["--arms", ",".join(ARMS), "--final-seeds", "1", "--seed", str(seed)]
         tuner("run", *arguments.tasks, *arms, *size, "--out", str(place), *where)
     print(tuner("compare", str(place), "--export", str(RESULTS / name)))
     text = tuner("compare", str(place), "--json").replace(f"{ROOT}/", "")
     found = json.loads(text.replace(data, "DATA_DIR"))
     del found["curves"]  # the files drawn beside it show them
+    found["percent below the default"] = below_default(place)
     (RESULTS / name / "comparison.json").write_text(json.dumps(found, indent=1) + "\n")
+
+
+def below_default(place: Path) -> dict[str, dict[str, float]]:
+    """How far each arm's best value is below the default's, of each task the mean over seeds."""
+    below: dict[str, dict[str, list[float]]] = {}
+    for run in map(read_run, place.glob("*/tpe-*")):
+        default = run.study.trials[0].value
+        for arm in ARMS:
+            best = read_run(run.directory.with_name(f"{arm}-{run.study.seed}")).best
+            assert default
+            assert best
+            arms = below.setdefault(run.study.task.id, {})
+            arms.setdefault(arm, []).append(100 * (1 - best / default))
+    return {task: {arm: fmean(of) for arm, of in arms.items()} for task, arms in below.items()}
 
 
 def main() -> None:
