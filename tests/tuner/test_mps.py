@@ -45,6 +45,16 @@ def test_it_is_started_for_a_block_and_ended_after_it(machine: Path) -> None:
     assert not set(mps.FOLDERS) & set(os.environ)
 
 
+def test_it_sees_every_gpu_by_the_number_that_its_clients_use(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    monkeypatch.setattr(mps, "PROBE", "import os; 'CUDA_VISIBLE_DEVICES' in os.environ and 1 / 0")
+    with mps.served(True) as said:
+        assert said == "used: started"
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == "1"
+
+
 def test_one_that_runs_is_used_and_left_running(machine: Path) -> None:
     (machine / "alive").touch()
     with mps.served(True) as said:

@@ -119,6 +119,10 @@ def test_the_fingerprint_names_data_split_and_kind() -> None:
     assert prints[0] == load(plain).fingerprint
 
 
+def test_the_fingerprint_is_that_of_studies_that_were_run_before() -> None:
+    assert load(DataRequest("diabetes", 3)).fingerprint == "0f9a449288edc0a2"
+
+
 def test_the_fingerprint_is_the_same_in_another_process() -> None:
     code = (
         "from trainables.base import DataRequest; from trainables.data.tabular import load;"

@@ -150,6 +150,14 @@ def test_nothing_is_registered_where_there_is_nothing_to(
     assert not registered(client)
 
 
+def test_a_build_of_pytorch_is_required_by_its_public_version(tmp_path: Path) -> None:
+    header = {"config": {"trainable": "toy"}, "versions": {"torch": "2.15.0+cpu"}}
+    (tmp_path / MODEL_FOLDER).mkdir()
+    kept = models.kept_model(tmp_path, study("a"), header)
+    assert kept is not None
+    assert kept.requirements == ["torch==2.15.0"]
+
+
 def test_a_name_that_separates_in_a_uri_is_written_differently() -> None:
     named: Study = study()
     odd = replace(named, task=replace(named.task, dataset="user/set"))
