@@ -213,7 +213,7 @@ def _carry_on(
         tracking_uri=uri,
         tracking_problem=projector.problem,
         model=projector.model,
-        seconds=journal.last_seconds,
+        seconds=journal.seconds,
         synthetic=config.synthetic,
         command=journal.header["command"],
         past=journal.header["past"],

@@ -6,7 +6,6 @@ another of the same experiment, whichever comes first.
 
 import shutil
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,7 +18,6 @@ from tuner.config import RunOptions
 from tuner.design import Design, Member, Record, Slice
 from tuner.driver import load_data, resume, run
 from tuner.errors import Interrupted, JournalDamaged, NoTrialCompleted, TunerError, UsageError
-from tuner.events import FinalFit, Finished
 from tuner.experiment_report import ExperimentReport, report
 from tuner.importers.archive import write_archive
 from tuner.journal_file import FILE_NAME as JOURNAL
@@ -28,6 +26,7 @@ from tuner.past import frozen
 from tuner.progress import announce, clock
 from tuner.resources import allot
 from tuner.rundir import RunLock, new_directory
+from tuner.standing import Standing
 
 
 def run_experiment(design: Design, options: RunOptions) -> ExperimentReport:
@@ -144,14 +143,14 @@ def _is_finished(place: Path, finalize: bool) -> bool:
     if not (place / JOURNAL).is_file():
         return False
     try:
-        _, header, entries = read_journal(place)
+        study, header, entries = read_journal(place)
     except JournalDamaged:  # the resume of the study says what can be done
         return False
-    kinds = Counter(type(entry.event) for entry in entries)
-    if not kinds[Finished]:
+    now = Standing(study, entries)
+    if now.finished is None:
         return False
     fits = header["config"].get("final", {}).get("seeds", 1)
-    return not finalize or kinds[FinalFit] >= fits or read_run(place).best is None
+    return not finalize or len(now.final_fits) >= fits or now.study.best is None
 
 
 def _with_slice(directory: Path, record: Record, member: Member, left: Sequence[Member]) -> Record:

@@ -12,10 +12,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from meta.study import Metric, Study, Trial
+from meta.study import Study
 from tuner.errors import EnvironmentFault, RunDirectoryError, TunerError
-from tuner.events import Ended, Event, FinalFit, Finished, fold
-from tuner.final_result import FinalResult, final_seeds
+from tuner.events import Event
+from tuner.final_result import final_seeds
 from tuner.journal_file import (
     FILE_NAME,
     LAST_FILE,
@@ -27,11 +27,11 @@ from tuner.journal_file import (
     insert,
     read_journal,
 )
-from tuner.ledger import Ledger
+from tuner.standing import Standing
 
 
-class Journal:
-    """The log of one study; the trials, in which order they ended, and the ledger folded from it.
+class Journal(Standing):
+    """The log of one study, and how the study stands by it.
 
     Open it with ``create`` or ``open``. Only the driver's thread appends; other threads and
     processes read the file with ``read_entries``.
@@ -42,23 +42,14 @@ class Journal:
     ) -> None:
         self.path = path
         self.header = header
-        self.trials: dict[int, Trial] = {}
-        self.ended: list[int] = []
-        self.finished: Finished | None = None
-        self.final_fits: list[FinalFit] = []
-        self.ledger = Ledger()
-        self._study = study
         self._connection = connect(path)
         self._last = path.with_name(LAST_FILE)
         self._listeners: list[Callable[[Event], object]] = []
-        self.last_seconds = 0.0
         self.fault: TunerError | None = None
         self._file = path.stat()
-        self._sequence = 0
-        for entry in entries:
-            self._apply(entry.event, entry.elapsed_seconds)
-            self._sequence = entry.sequence
-            self.last_seconds = entry.elapsed_seconds
+        entries = tuple(entries)
+        super().__init__(study, entries)
+        self._sequence = len(entries)
         self.restart_clock()
 
     @classmethod
@@ -77,26 +68,11 @@ class Journal:
         study, header, entries = read_journal(directory)
         return cls(directory / FILE_NAME, study, header, entries)
 
-    @property
-    def study(self) -> Study:
-        """The study as it stands."""
-        return self._study.with_trials(tuple(self.trials[id] for id in sorted(self.trials)))
-
-    @property
-    def tested(self) -> FinalResult | None:
-        """What the final fits came to so far; None before the first."""
-        return FinalResult(tuple(self.final_fits)) if self.final_fits else None
-
     def seeds_left(self, count: int) -> list[int]:
         """Those of ``count`` final seeds that the journal holds no test of."""
         own = self._study.seed
         done = {own if fit.seed is None else fit.seed for fit in self.final_fits}
         return [seed for seed in final_seeds(own, count) if seed not in done]
-
-    @property
-    def metric(self) -> Metric:
-        """The metric of the study."""
-        return self._study.metric
 
     @property
     def elapsed_seconds(self) -> float:
@@ -105,7 +81,7 @@ class Journal:
 
     def restart_clock(self) -> None:
         """Count from now on: what passed since the last event was no work on the study."""
-        self._began = time.monotonic() - self.last_seconds
+        self._began = time.monotonic() - self.seconds
 
     def append(self, *events: Event) -> None:
         """Write events in one transaction; on the disk when this returns.
@@ -127,11 +103,10 @@ class Journal:
             self.fault = fault
             raise
         self._sequence += len(entries)
-        self.last_seconds = elapsed
         with suppress(OSError):
             self._last.write_text(str(self._sequence))
         for event in events:
-            self._apply(event, elapsed)
+            self.take(event, elapsed)
             for listener in self._listeners:
                 listener(event)
 
@@ -158,13 +133,3 @@ class Journal:
                 f"{self.path}: moved or deleted while the study ran. Put it back, then"
                 f" `tuner resume {self.path.parent}`."
             )
-
-    def _apply(self, event: Event, elapsed_seconds: float) -> None:
-        fold(self.trials, event)
-        self.ledger.enter(event, elapsed_seconds)
-        if isinstance(event, Ended):
-            self.ended.append(event.trial)
-        elif isinstance(event, Finished):
-            self.finished = event
-        elif isinstance(event, FinalFit):
-            self.final_fits.append(event)

@@ -29,7 +29,7 @@ class Limits(Stopper):
         self._longest_gpu_seconds = 0.0
         self._signals = signals
         self._failures_in_a_row = 0
-        self._seconds_before = journal.last_seconds
+        self._seconds_before = journal.seconds
         self._first_result_seconds: float | None = None
         for id in journal.ended:
             self._book(journal.trials[id])

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from meta.study import Trial, TrialState
+from meta.study import Trial
 from tuner.events import Ended, Event, FinalFit
 from tuner.journal import Journal
 from tuner.terminal import printable
@@ -19,8 +19,6 @@ class Progress:
     def __init__(self, journal: Journal, total: int) -> None:
         self._journal = journal
         self._total = total
-        self._best: Trial | None = journal.study.best
-        self._done = sum(t.state is not TrialState.RUNNING for t in journal.trials.values())
         self._ended = 0
         self._first_end = 0.0
 
@@ -28,20 +26,16 @@ class Progress:
         """Take in an event; the trial that it ended, if any."""
         if not isinstance(event, Ended):
             return None
-        trial = self._journal.trials[event.trial]
-        self._done += 1
         self._ended += 1
         self._first_end = self._first_end or time.monotonic()
-        if trial.state is TrialState.COMPLETED and self._better(trial):
-            self._best = trial
-        return trial
+        return self._journal.trials[event.trial]
 
     def headline(self) -> str:
         """Trials done, best value so far, time used and left."""
-        metric = self._journal.metric
-        best = f"best {metric.name} {self._best.value:.6g}" if self._best else "no result yet"
+        journal, found = self._journal, self._journal.improvements
+        best = f"best {journal.metric.name} {found[-1].value:.6g}" if found else "no result yet"
         return (
-            f"{self._done}/{self._total} trials, {best}, {clock(self._journal.elapsed_seconds)}"
+            f"{len(journal.ended)}/{self._total} trials, {best}, {clock(journal.elapsed_seconds)}"
             f"{self._left()}"
         )
 
@@ -51,20 +45,13 @@ class Progress:
         reason = f": {trial.reason.splitlines()[0]}" if trial.reason else ""
         return f"trial {trial.id} {trial.state.lower()}{value}{reason} [{self.headline()}]"
 
-    def _better(self, trial: Trial) -> bool:
-        if self._best is None:
-            return True
-        assert trial.value is not None
-        assert self._best.value is not None
-        loss = self._journal.metric.loss
-        return loss(trial.value) < loss(self._best.value)
-
     def _left(self) -> str:
         """From the pace since the first end of this session, which workers took time to reach."""
-        if self._ended < 2 or self._done >= self._total:
+        left = self._total - len(self._journal.ended)
+        if self._ended < 2 or left <= 0:
             return ""
         pace = (time.monotonic() - self._first_end) / (self._ended - 1)
-        return f", {clock(pace * (self._total - self._done))} left"
+        return f", {clock(pace * left)} left"
 
 
 def clock(seconds: float) -> str:

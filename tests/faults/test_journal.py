@@ -206,4 +206,4 @@ def test_a_clock_that_jumps_changes_neither_order_nor_durations(
     elapsed = [entry.elapsed_seconds for entry in entries]
     assert elapsed == sorted(elapsed)
     assert [entry.sequence for entry in entries] == list(range(1, 11))
-    assert 0 <= Journal.open(tmp_path).last_seconds < 60
+    assert 0 <= Journal.open(tmp_path).seconds < 60

@@ -37,5 +37,5 @@ def test_what_passes_before_a_session_is_no_time_of_the_study(
     log = Journal.open(tmp_path)
     log._began -= 1000
     with module.session(log, CONFIG, cast(Cluster, Stand()), "data"):
-        assert log.last_seconds < 100
+        assert log.seconds < 100
     log.close()

@@ -7,10 +7,10 @@ from typing import Any
 from meta.study import Study, Trial, TrialState
 from tuner.bill import Bill
 from tuner.errors import RunDirectoryError
-from tuner.events import Ended, FinalFit, Finished, fold
+from tuner.events import Finished
 from tuner.final_result import FinalResult
 from tuner.journal_file import read_journal
-from tuner.ledger import Ledger
+from tuner.standing import Standing
 
 GPU_HOURS = "GPU-hours"
 TRAINING_SECONDS = "training seconds"
@@ -77,28 +77,25 @@ class Run:
 def read_run(directory: Path) -> Run:
     """Read a finished study back; raises ``RunDirectoryError`` for any other."""
     study, header, entries = read_journal(directory)
-    trials: dict[int, Trial] = {}
-    points: list[Point] = []
-    finished: Finished | None = None
-    fits: list[FinalFit] = []
-    running, ledger = 0.0, Ledger()
-    for entry in entries:
-        fold(trials, entry.event)
-        ledger.enter(entry.event, entry.elapsed_seconds)
-        if isinstance(entry.event, Ended):
-            points.append(_next(points, trials[entry.event.trial], study))
-        elif isinstance(entry.event, Finished):
-            finished, running = entry.event, entry.elapsed_seconds
-        elif isinstance(entry.event, FinalFit):
-            fits.append(entry.event)
-    if finished is None:
+    now = Standing(study, entries)
+    if now.finished is None:
         raise RunDirectoryError(
-            f"{directory}: not finished ({len(points)} trials have ended). Go on with `tuner resume"
-            f" {directory}`."
+            f"{directory}: not finished ({len(now.ended)} trials have ended). Go on with `tuner"
+            f" resume {directory}`."
         )
-    whole = study.with_trials(tuple(trials[id] for id in sorted(trials)))
-    tested = FinalResult(tuple(fits)) if fits else None
-    return Run(directory, whole, header, tuple(points), finished, tested, running, ledger.bill)
+    points: list[Point] = []
+    for id in now.ended:
+        points.append(_next(points, now.trials[id], study))
+    return Run(
+        directory,
+        now.study,
+        header,
+        tuple(points),
+        now.finished,
+        now.tested,
+        now.search_seconds,
+        now.ledger.bill,
+    )
 
 
 def _next(points: list[Point], trial: Trial, study: Study) -> Point:

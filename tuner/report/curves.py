@@ -8,9 +8,10 @@ from markupsafe import Markup
 
 from meta.study import Trial, TrialState
 from tuner.report.axes import Axis, axis, robust_axis
-from tuner.report.material import Point, Run
+from tuner.report.material import Run
 from tuner.report.plot import Frame, steps
 from tuner.report.section import Figure, Section, Table
+from tuner.standing import Improvement
 
 SHAPES = {
     TrialState.RUNNING: "ring",
@@ -23,13 +24,13 @@ MOST_DRAWN = 1000
 """So many trials are drawn and listed: the best of them, where there are more."""
 FEWEST_FOR_A_BAND = 3
 
-Place = Callable[[Point], float]
+Place = Callable[[Improvement], float]
 
 
 def anytime(runs: Sequence[Run]) -> Section:
     """The best value so far against trials and against seconds."""
     title = "Best value so far"
-    known = [run for run in runs if run.anytime]
+    known = [run for run in runs if run.improvements]
     if not known:
         return Section("anytime", title, missing=["No trial has completed yet."])
     figures = [
@@ -41,7 +42,7 @@ def anytime(runs: Sequence[Run]) -> Section:
     rows = [
         (run.directory.name, run.study.arm, p.trials, round(p.seconds, 1), p.value, p.trial)
         for run in known
-        for p in run.anytime
+        for p in run.improvements
     ]
     notes = ["Only trials that completed count; a line keeps its value until it is bettered."]
     if any(len(group) >= FEWEST_FOR_A_BAND for group in _arms(known).values()):
@@ -71,7 +72,7 @@ def arm_class(position: int) -> str:
 
 def _anytime(runs: Sequence[Run], name: str, x: Place, end: Callable[[Run], float]) -> Figure:
     metric = runs[0].study.metric
-    values = (point.value for run in runs for point in run.anytime)
+    values = (point.value for run in runs for point in run.improvements)
     last = max(end(run) for run in runs)
     frame = Frame(axis(name, [last], zero=True), robust_axis(metric.name, values, metric.mode))
     lines: list[Markup] = []
@@ -80,11 +81,10 @@ def _anytime(runs: Sequence[Run], name: str, x: Place, end: Callable[[Run], floa
     for position, (arm, group) in enumerate(arms.items()):
         lines += _arm_lines(frame, group, x, end, arm_class(position), arm)
         if len(group) < FEWEST_FOR_A_BAND:
-            dots += [
-                _improvement(frame, p, x, arm_class(position)) for r in group for p in r.anytime
-            ]
+            kind = arm_class(position)
+            dots += [_improvement(frame, p, x, kind) for run in group for p in run.improvements]
     finals = ", ".join(
-        f"{run.study.arm} seed {run.study.seed} ends at {run.anytime[-1].value:.6g}"
+        f"{run.study.arm} seed {run.study.seed} ends at {run.improvements[-1].value:.6g}"
         for run in islice(runs, 10)
     )
     keys = [(arm_class(place), "dash", arm) for place, arm in enumerate(arms)]
@@ -92,7 +92,7 @@ def _anytime(runs: Sequence[Run], name: str, x: Place, end: Callable[[Run], floa
     return Figure(f"Best {metric.name} against {name}", frame.draw(lines, dots, label), keys)
 
 
-def _improvement(frame: Frame, point: Point, x: Place, kind: str) -> Markup:
+def _improvement(frame: Frame, point: Improvement, x: Place, kind: str) -> Markup:
     title = f"trial {point.trial}: {point.value:.6g} after {point.seconds:.1f} s"
     return frame.dot((x(point), point.value), kind, title)
 
@@ -100,7 +100,7 @@ def _improvement(frame: Frame, point: Point, x: Place, kind: str) -> Markup:
 def _arm_lines(
     frame: Frame, runs: Sequence[Run], x: Place, end: Callable[[Run], float], kind: str, arm: str
 ) -> list[Markup]:
-    curves = [[(x(p), p.value) for p in run.anytime] for run in runs]
+    curves = [[(x(p), p.value) for p in run.improvements] for run in runs]
     if len(runs) < FEWEST_FOR_A_BAND:
         pairs = zip(runs, curves, strict=True)
         return [frame.line(steps(curve, end(run)), kind, arm) for run, curve in pairs]

@@ -123,7 +123,7 @@ def _parts(run: Run, lanes: Sequence[Sequence[Span]]) -> list[Part]:
 def _trial_spans(run: Run) -> list[Span]:
     """When each ended trial was handed out and when it ended, in the order of the former."""
     return sorted(
-        ((run.started[id], end, run.by_id[id]) for id, end in run.ended.items()),
+        ((run.started[id], end, run.trials[id]) for id, end in run.ended.items()),
         key=lambda span: (span[0], span[1]),
     )
 

@@ -69,7 +69,7 @@ class Projection:
             runs.reopen(None)
         else:
             tags = records.study_tags(study, timeline.header)
-            runs.create(None, records.study_name(study), timeline.started or time.time(), tags)
+            runs.create(None, records.study_name(study), timeline.began or time.time(), tags)
         runs.log(None, params=records.study_params(timeline.header))
         runs.log_data(study.task.dataset, study.fingerprint)
         timeline.changed -= runs.final

@@ -126,7 +126,8 @@ def test_what_is_missing_is_said(made: Run, told: str) -> None:
 def test_a_resumed_study_says_so() -> None:
     ran = finished_run()
     late = [replace(e, unix_time=e.unix_time + 60 * (e.sequence > 5)) for e in ran.entries]
-    text = Page(study_page([replace(ran, entries=late)])).text
+    resumed = Run(ran.directory, ran.study, ran.header, late)
+    text = Page(study_page([resumed])).text
     assert "interrupted and resumed 1 times; 60 s passed in between" in text
 
 

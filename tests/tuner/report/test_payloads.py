@@ -1,7 +1,5 @@
 """Whatever stands in a name, a parameter or a reason: on the page it is text."""
 
-from dataclasses import replace
-
 import pytest
 
 from meta.space import Categorical, Float, SearchSpace
@@ -61,7 +59,7 @@ def poisoned(text: str) -> Run:
     study = Study(
         text, Task(text, text), space, Metric(text, "min"), 0, text, trials, {text: 1.0}, text
     )
-    return replace(ran, study=study)
+    return Run(ran.directory, study, header, ran.entries)
 
 
 def skeleton(html: str) -> list[tuple[str, tuple[str, ...]]]:
@@ -103,6 +101,6 @@ def test_no_password_is_shown() -> None:
     config = {**ran.config, "tracking": {"uri": "http://user:secret@host:5000"}}
     past = {**PAST, "sources": [], "unavailable": ["http://user:secret@host: refused"]}
     header = {**ran.header, "config": config, "past": past}
-    html = study_page([replace(ran, header=header)])
+    html = study_page([Run(ran.directory, ran.study, header, ran.entries)])
     assert "secret" not in html
     assert "user:***@host" in html
