@@ -112,6 +112,10 @@ def test_postgresql_is_a_choice_and_so_is_the_gpu() -> None:
     assert device["capabilities"] == ["gpu"]
 
 
+def test_postgresql_counts_as_ready_once_it_listens_to_other_containers() -> None:
+    assert "--host=127.0.0.1" in SERVICES["postgresql"]["healthcheck"]["test"]
+
+
 def test_who_waits_for_whom_exists_and_is_watched() -> None:
     for service in SERVICES.values():
         for other, how in service.get("depends_on", {}).items():
@@ -132,19 +136,23 @@ def pods() -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", ["submitter", "head", "gpu"])
-def test_a_pod_of_the_job_is_hardened_asks_for_the_token_and_finds_its_state(name: str) -> None:
+def test_a_pod_of_the_job_is_hardened_and_finds_its_state(name: str) -> None:
     pod = pods()[name]
     assert pod["securityContext"]["runAsNonRoot"] is True
     (container,) = pod["containers"]
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert container["securityContext"]["allowPrivilegeEscalation"] is False
-    environment = {item["name"]: item for item in container["env"]}
-    assert environment["RAY_AUTH_MODE"]["value"] == "token"
-    assert "secretKeyRef" in environment["RAY_AUTH_TOKEN"]["valueFrom"]
     mounted = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
     assert mounted["state"] == "/state"
     assert mounted["scratch"] == "/tmp"
     assert set(mounted) <= {volume["name"] for volume in pod["volumes"]}
+
+
+def test_the_operator_makes_the_token_of_the_job_for_it_watches_the_job_with_it() -> None:
+    assert JOB["rayClusterSpec"]["authOptions"] == {"mode": "token"}
+    containers = [container for pod in pods().values() for container in pod["containers"]]
+    given = {item["name"] for container in containers for item in container.get("env", [])}
+    assert given == {"MLFLOW_TRACKING_URI"}
 
 
 def test_the_job_runs_the_ray_that_is_pinned_and_a_study_that_outlives_it() -> None:
@@ -169,7 +177,6 @@ def test_the_head_of_the_job_names_what_nothing_here_deploys() -> None:
     environment = {item["name"]: item for item in container["env"]}
     assert container["image"] in head
     assert environment["MLFLOW_TRACKING_URI"]["value"] in head
-    assert environment["RAY_AUTH_TOKEN"]["valueFrom"]["secretKeyRef"]["name"] in head
     claims = [volume.get("persistentVolumeClaim") for volume in pods()["head"]["volumes"]]
     assert all(claim["claimName"] in head for claim in claims if claim)
 
