@@ -1,7 +1,6 @@
 """The records: a study is the result of a run and, for the next run, the unit of history."""
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -123,7 +122,11 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One configuration tried. ``origin`` says who proposed it, ``reason`` why it ended early."""
+    """One configuration tried. ``origin`` says who proposed it, ``reason`` why it ended early.
+
+    ``trust`` is how far the past was trusted in that, in [0, 1]: 0 where it had no say, None where
+    it was not asked.
+    """
 
     id: int
     config: Config
@@ -133,6 +136,7 @@ class Trial:
     origin: str = ""
     seed: int = 0
     seconds: float = 0.0
+    trust: float | None = None
 
     @property
     def value(self) -> float | None:
@@ -150,12 +154,6 @@ class Trial:
         return self.measurements[-1].seconds if self.measurements else 0.0
 
     @property
-    def trust(self) -> float | None:
-        """How far the past was trusted by who proposed the trial, in [0, 1]; None if not asked."""
-        found = re.search(r"past (\d+)%", self.origin)
-        return int(found[1]) / 100 if found else None
-
-    @property
     def recommended(self) -> Config:
         """The configuration whose full training has ``value``."""
         return {**self.config, **self.measurements[-1].config} if self.measurements else self.config
@@ -171,6 +169,7 @@ class Trial:
             "origin": self.origin,
             "seed": self.seed,
             "seconds": self.seconds,
+            "trust": self.trust,
         }
 
     @classmethod
@@ -185,6 +184,7 @@ class Trial:
             origin=str(data["origin"]),
             seed=int(data["seed"]),
             seconds=float(data["seconds"]),
+            trust=None if data.get("trust") is None else float(data["trust"]),
         )
 
 

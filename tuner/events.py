@@ -5,6 +5,7 @@ from typing import Any
 
 from meta.space import Config
 from meta.study import Measurement, Trial, TrialState
+from tuner import earlier
 from tuner.usage import Usage
 
 
@@ -16,6 +17,7 @@ class Started:
     config: Config
     origin: str
     seed: int
+    trust: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,7 @@ def write_event(event: Event) -> tuple[str, dict[str, Any]]:
 
 def read_event(kind: str, body: dict[str, Any]) -> Event:
     """Read what ``write_event`` wrote; raises ``KeyError``, ``TypeError`` or ``ValueError``."""
+    body = earlier.event(kind, body)
     if kind == "measured":
         body["measurement"] = Measurement.from_json(body["measurement"])
     elif kind == "ended":
@@ -131,8 +134,9 @@ def read_event(kind: str, body: dict[str, Any]) -> Event:
 def fold(trials: dict[int, Trial], event: Event) -> None:
     """Apply one event to the trials; steps that repeat or go back change nothing."""
     match event:
-        case Started(trial, config, origin, seed):
-            trials.setdefault(trial, Trial(trial, config, origin=origin, seed=seed))
+        case Started(trial, config, origin, seed, trust):
+            new = Trial(trial, config, origin=origin, seed=seed, trust=trust)
+            trials.setdefault(trial, new)
         case Measured(trial, measurement):
             old = trials[trial]
             if measurement.step > old.step:

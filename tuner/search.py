@@ -143,8 +143,9 @@ class StudySearch(OptunaSearch):
         seed = trial_seed(self._study_seed, number)
         self._study.sampler = sampler = self._seeded(seed)
         asked = self._study.ask(fixed_distributions=self._distributions)
-        origin = asked.user_attrs.get("origin") or self._origin(sampler)
-        self._journal.append(Started(number, asked.params, origin, seed))
+        recommended = asked.user_attrs.get("origin")
+        origin, trust = (recommended, None) if recommended else self._origin(sampler)
+        self._journal.append(Started(number, asked.params, origin, seed, trust))
         self._asked[number] = asked
         return self._journal.trials[number]
 
@@ -159,11 +160,13 @@ class StudySearch(OptunaSearch):
     def _own(self) -> Study:
         return self._journal.study
 
-    def _origin(self, sampler: BaseSampler) -> str:
+    def _origin(self, sampler: BaseSampler) -> tuple[str, float | None]:
+        """Who made the proposal, and how far it trusted the past."""
         proposal = getattr(sampler, "proposal", None)
         if proposal is None:
-            return self._sampler_name
-        return f"{self._sampler_name}, {proposal.trusted}"
+            return self._sampler_name, None
+        trust = 0.0 if proposal.free else proposal.trust
+        return f"{self._sampler_name}, {proposal.trusted}", trust
 
     def _replay(self, trial: Trial) -> None:
         self._study.enqueue_trial(trial.config)

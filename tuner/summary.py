@@ -137,7 +137,7 @@ class Report:
 
     def _past(self) -> list[str]:
         """How far the past was trusted, and whether what it promised was met."""
-        asked = [trial for trial in self.study.trials if trial.trust is not None]
+        asked = [trial for trial in self.study.trials if trial.trust]
         lines = []
         if asked:
             shares = [f"{trial.trust:.0%} at trial {trial.id}" for trial in (asked[0], asked[-1])]

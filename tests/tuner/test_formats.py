@@ -34,6 +34,14 @@ def test_a_journal_of_before_is_opened_and_drawn(run_dir: Path) -> None:
     assert "bowl-curve" in Page((run_dir / "report.html").read_text()).text
 
 
+@pytest.mark.parametrize("run_dir", ["one-final-fit"], indirect=True)
+def test_how_far_the_past_was_trusted_stood_in_the_origin(run_dir: Path) -> None:
+    journal = Journal.open(run_dir)
+    journal.close()
+    shares = [trial.trust for trial in journal.study.trials]
+    assert shares == [None, None, None, 0.82, 0.82, 0.0, 0.85, 0.91]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("run_dir", ["one-final-fit"], indirect=True)
 def test_a_study_that_was_over_before_is_only_reported(

@@ -1,6 +1,5 @@
 """What Optuna is told, beside what Ray's own ``OptunaSearch`` would tell it."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -225,21 +224,23 @@ def test_a_proposal_depends_on_the_trials_not_on_who_was_asked_before(
     assert len({tuple(one["params"].values()) for one in expected}) == 4
 
 
-def test_the_origin_says_how_far_the_past_was_trusted(log: Journal, prior: Prior) -> None:
+def test_a_trial_says_how_far_the_past_was_trusted(log: Journal, prior: Prior) -> None:
     play(log, search(log, POINT, sampler="meta-gp", prior=prior), 8)
-    first, *proposed = [trial.origin for trial in log.study.trials]
-    assert first == "default"
-    assert all(
-        re.fullmatch(r"meta-gp, (past \d+%|without the past)", origin) for origin in proposed
-    )
-    assert proposed[0] != "meta-gp, without the past"
-    assert "meta-gp, without the past" in proposed
+    first, *proposed = log.study.trials
+    assert (first.origin, first.trust) == ("default", None)
+    for trial in proposed:
+        share = f"past {trial.trust:.0%}" if trial.trust else "without the past"
+        assert trial.origin == f"meta-gp, {share}"
+    assert proposed[0].trust
+    assert 0.0 in [trial.trust for trial in proposed]
 
 
 @pytest.mark.parametrize("sampler", META)
 def test_where_there_is_no_past_it_has_no_say(sampler: str, log: Journal) -> None:
     play(log, search(log, sampler=sampler), 7)
-    assert {trial.origin for trial in log.study.trials} == {f"{sampler}, without the past"}
+    assert {(trial.origin, trial.trust) for trial in log.study.trials} == {
+        (f"{sampler}, without the past", 0.0)
+    }
 
 
 @pytest.mark.parametrize("sampler", META)

@@ -51,13 +51,13 @@ def _unavailable(run: Run) -> list[str]:
 def weight(run: Run) -> Section:
     """How far the past was trusted from trial to trial."""
     title = "Weight of the past"
-    asked = [trial for trial in run.study.trials if trial.trust is not None]
+    asked = [trial for trial in run.study.trials if trial.trust]
     if not asked:
         return Section("weight", title, missing=["No proposal asked the past."])
     points = [(float(trial.id), 100 * (trial.trust or 0.0)) for trial in asked]
     last = max(trial.id for trial in run.study.trials)
     frame = Frame(axis("trial", [last], zero=True), axis("weight, %", [0, 100]), height=160)
-    free = [trial for trial in run.study.trials if WITHOUT in trial.origin]
+    free = [trial for trial in run.study.trials if trial.trust == 0]
     marks = [frame.dot(p, "strong", f"trial {p[0]:.0f}: {p[1]:.0f}%") for p in points]
     marks += [
         frame.dot((trial.id, 0), "stopped", f"trial {trial.id}: proposed {WITHOUT}", "bar")
@@ -70,7 +70,7 @@ def weight(run: Run) -> Section:
     keys = [("strong", "circle", "weight"), ("stopped", "bar", f"proposed {WITHOUT}")]
     drawing = frame.draw([frame.line(points, "strong")], marks, label)
     rows = [
-        (trial.id, f"{trial.trust:.0%}" if trial.trust is not None else WITHOUT)
+        (trial.id, f"{trial.trust:.0%}" if trial.trust else WITHOUT)
         for trial in sorted([*asked, *free], key=lambda trial: trial.id)
     ]
     notes = [

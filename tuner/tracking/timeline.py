@@ -94,7 +94,7 @@ class Timeline(Standing):
             self.usage.setdefault(used.trial, []).extend(points)
 
     def _extend_trust(self, trial: Trial, now: float) -> None:
-        if trial.trust is not None:
+        if trial.trust:
             self.curve.append(Point("weight_of_the_past", trial.trust, now, trial.id))
 
     def _extend_curve(self, new: Sequence[Improvement], now: float) -> None:
