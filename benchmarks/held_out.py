@@ -168,7 +168,7 @@ def _train(job: Job, data: Data, asha: Asha, asked: dict[str, Any]) -> list[Even
                 events.append(Ended(number, TrialState.STOPPED, reason, measurement.seconds))
                 raise Stopped
         if batch["ended"]:
-            state, reason, seconds = batch["ended"]
+            state, reason, seconds, _ = batch["ended"]
             events.append(Ended(number, TrialState(state), reason, seconds))
 
     config = job.config

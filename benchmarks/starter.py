@@ -152,7 +152,7 @@ def _events(number: int, batches: Iterable[Batch]) -> Iterable[Event]:
         for data in batch["measurements"]:
             yield Measured(number, Measurement.from_json(data))
         if batch["ended"]:
-            state, reason, seconds = batch["ended"]
+            state, reason, seconds, _ = batch["ended"]
             yield Ended(number, TrialState(state), reason, seconds)
 
 

@@ -10,12 +10,11 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from trainables.memory import CONTEXT_BYTES
+from tuner.events import Memory
 from tuner.nvml import Device
 
 WAIT_SECONDS = 60.0
 POLL_SECONDS = 0.1
-OUT_OF_GPU_MEMORY = "out of memory (gpu)"
-"""Begins the reason of a training that ended so; the driver gives it a larger share."""
 GPU_ALLOCATION_FAILED = (
     "CUDA error: out of memory",
     "CUDA driver error: out of memory",
@@ -30,8 +29,6 @@ GPU_ALLOCATION_FAILED = (
 """What libraries other than PyTorch's allocator say; a convolution that gets no workspace from any
 engine, and cuBLAS that cannot begin, name no memory.
 """
-OUT_OF_HOST_MEMORY = "out of memory (host)"
-"""Begins the reason where the memory of the machine was too small; fewer trials run then."""
 HOST_ALLOCATION_FAILED = "DefaultCPUAllocator: can't allocate memory"
 
 
@@ -39,21 +36,28 @@ class GpuMemoryHeld(Exception):
     """The memory that a training needs was not given back by those before it."""
 
 
-def out_of_memory(error: BaseException) -> str | None:
-    """The reason in one line if an error, or what it came of, is about memory: of gpu or host."""
+def out_of_memory(error: BaseException) -> tuple[Memory, str] | None:
+    """Which memory was too small, and a reason in one line, if an error came of that."""
     cause = error.__cause__ or error.__context__
-    return _out_of_memory(error) or (out_of_memory(cause) if cause else None)
+    if lacked := _lacked(error):
+        said = str(error).partition("\n")[0] if lacked is Memory.GPU else ""
+        return lacked, out_of(lacked, said)
+    return out_of_memory(cause) if cause else None
 
 
-def _out_of_memory(error: BaseException) -> str | None:
+def out_of(lacked: Memory, said: str = "") -> str:
+    """The reason of a training that lacked memory."""
+    return f"out of memory ({lacked}): {said}" if said else f"out of memory ({lacked})"
+
+
+def _lacked(error: BaseException) -> Memory | None:
     torch = sys.modules.get("torch")
-    said = str(error).splitlines()[0] if str(error) else ""
     if isinstance(error, GpuMemoryHeld) or (torch and isinstance(error, torch.OutOfMemoryError)):
-        return f"{OUT_OF_GPU_MEMORY}: {said}" if said else OUT_OF_GPU_MEMORY
+        return Memory.GPU
     if any(words in str(error) for words in GPU_ALLOCATION_FAILED):
-        return f"{OUT_OF_GPU_MEMORY}: {said}"
+        return Memory.GPU
     if isinstance(error, MemoryError) or HOST_ALLOCATION_FAILED in str(error):
-        return OUT_OF_HOST_MEMORY
+        return Memory.HOST
     return None
 
 

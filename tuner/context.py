@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from meta.study import Measurement, Metric, TrialState
-from tuner.admission import OUT_OF_GPU_MEMORY
+from tuner.events import Memory
 from tuner.gauge import Gauge
 from tuner.measurement import checked
 from tuner.usage import Usage
@@ -60,10 +60,11 @@ class FinalPart:
 class TrialContext:
     """The ``trainables.base.Context`` of one trial; ``send`` takes its batches and may not return.
 
-    A batch holds the new measurements, ``ended`` (None, or state, reason and seconds), ``value``,
-    the last one measured, and ``usage``, what was used since the batch before; no dict, for Ray
-    flattens those. A checkpoint holds the measurements that were not sent when it was written. When
-    the driver knows how the trial ended, it goes, by ``tuner.checkpoints`` and here by ``leave``.
+    A batch holds the new measurements, ``ended`` (None, or state, reason, seconds and the memory
+    that was lacking), ``value``, the last one measured, and ``usage``, what was used since the
+    batch before; no dict, for Ray flattens those. A checkpoint holds the measurements that were not
+    sent when it was written. When the driver knows how the trial ended, it goes, by
+    ``tuner.checkpoints`` and here by ``leave``.
     """
 
     def __init__(
@@ -133,14 +134,14 @@ class TrialContext:
         """Say that the trial holds its resources now."""
         self._flush(None)
 
-    def end(self, state: TrialState, reason: str = "") -> None:
+    def end(self, state: TrialState, reason: str = "", lacked: Memory | None = None) -> None:
         """Send what is left and how the trial ended."""
         if state is TrialState.COMPLETED and not self.measured:
             state, reason = TrialState.FAILED, "reported no value"
-        self._may_come_back = reason.startswith(OUT_OF_GPU_MEMORY)
+        self._may_come_back = lacked is Memory.GPU
         if self.final:
             self.leave()
-        self._flush((str(state), reason, self.seconds))
+        self._flush((str(state), reason, self.seconds, lacked))
 
     def leave(self) -> None:
         """Drop the checkpoint, which may be on this disk alone, unless the trial may come back."""
@@ -203,7 +204,7 @@ class TrialContext:
         for folder in (self._kept, self._fresh):
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _flush(self, ended: tuple[str, str, float] | None) -> None:
+    def _flush(self, ended: tuple[str, str, float, Memory | None] | None) -> None:
         batch = {
             "measurements": [measurement.to_json() for measurement in self._batch],
             "ended": ended,

@@ -1,12 +1,20 @@
 """What can happen in a study, and how the trials follow from it: one function folds the events."""
 
 from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
 from typing import Any
 
 from meta.space import Config
 from meta.study import Measurement, Trial, TrialState
 from tuner import earlier
 from tuner.usage import Usage
+
+
+class Memory(StrEnum):
+    """What a trial may lack."""
+
+    GPU = "gpu"
+    HOST = "host"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +38,13 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A trial reached a final state after ``seconds`` of training."""
+    """A trial reached a final state after ``seconds`` of training, for want of memory or not."""
 
     trial: int
     state: TrialState
     reason: str = ""
     seconds: float = 0.0
+    lacked: Memory | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +134,8 @@ def read_event(kind: str, body: dict[str, Any]) -> Event:
     if kind == "measured":
         body["measurement"] = Measurement.from_json(body["measurement"])
     elif kind == "ended":
-        body["state"] = TrialState(body["state"])
+        lacked = body.get("lacked")
+        body |= {"state": TrialState(body["state"]), "lacked": lacked and Memory(lacked)}
     elif kind == "used":
         body["usage"] = Usage.from_json(body["usage"])
     return KINDS[kind](**body)

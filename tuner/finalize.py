@@ -25,7 +25,6 @@ from tuner.usage import Usage
 from tuner.worker import Fitted, run_final_fit
 
 POLL_SECONDS = 0.2
-OUT_OF_MEMORY = "out of memory"
 
 
 @dataclass(frozen=True)
@@ -143,10 +142,10 @@ class FinalFits:
     def _take(self, attempt: Attempt, fitted: Fitted) -> None:
         usages = [batch["usage"] for batch in fitted.batches]
         self._session.journal.append(Used(None, sum(usages, Usage())))
-        state, reason, seconds = fitted.batches[-1]["ended"]
+        state, reason, seconds, lacked = fitted.batches[-1]["ended"]
         if state == TrialState.COMPLETED:
             return self._record(attempt.seed, fitted, seconds)
-        if OUT_OF_MEMORY in reason.lower() and 0 < attempt.gpu < 1:
+        if lacked and 0 < attempt.gpu < 1:
             return self._start(Attempt(attempt.seed, 1.0, attempt.lost))
         return self._failed.append(reason.splitlines()[0])
 

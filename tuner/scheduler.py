@@ -14,9 +14,9 @@ from ray.tune.experiment import Trial as RayTrial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from meta.study import Measurement, TrialState
-from tuner.admission import OUT_OF_GPU_MEMORY, OUT_OF_HOST_MEMORY
+from tuner.admission import out_of
 from tuner.asha import Asha
-from tuner.events import Ended, Event, Measured, Requeued, Used
+from tuner.events import Ended, Event, Measured, Memory, Requeued, Used
 from tuner.home import redact
 from tuner.journal import Journal
 from tuner.packing import Packing
@@ -68,8 +68,8 @@ class StudyScheduler(FIFOScheduler):
         self._heard.pop(id, None)
         running = self._journal.trials[id].state is TrialState.RUNNING
         if running and trial.run_metadata.num_failures > WORKER_RETRIES:
-            error = Path(trial.error_file).read_text()
-            self._journal.append(Ended(id, TrialState.FAILED, redact(_loss(error)), seconds))
+            lacked, reason = _loss(Path(trial.error_file).read_text())
+            self._journal.append(Ended(id, TrialState.FAILED, redact(reason), seconds, lacked))
 
     def choose_trial_to_run(self, tune_controller: TuneController) -> RayTrial | None:
         """Ray asks ten times a second and more: the moment to end trials that hang."""
@@ -123,24 +123,24 @@ class StudyScheduler(FIFOScheduler):
 
     def _again(self, ended: Ended) -> Requeued | None:
         """In place of a failure for lack of GPU memory: another try with a larger share."""
-        if not ended.reason.startswith(OUT_OF_GPU_MEMORY):
+        if ended.lacked is not Memory.GPU:
             return None
         share = self._packing.larger(ended.trial)
         return None if share is None else Requeued(ended.trial, share, ended.reason)
 
 
-def _ended(id: int, end: tuple[str, str, float] | None) -> Ended | None:
+def _ended(id: int, end: tuple[str, str, float, Memory | None] | None) -> Ended | None:
     if end is None:
         return None
-    state, reason, seconds = end
+    state, reason, seconds, lacked = end
     # again, for the node of the trial may not know the secrets of this one
-    return Ended(id, TrialState(state), redact(reason), seconds)
+    return Ended(id, TrialState(state), redact(reason), seconds, lacked)
 
 
-def _loss(error: str) -> str:
+def _loss(error: str) -> tuple[Memory | None, str]:
     """Ray learns of a worker's end from a closed socket: neither signal nor exit code are known."""
     if "running low on memory" in error:
-        return f"{OUT_OF_HOST_MEMORY}: Ray killed its worker process twice"
+        return Memory.HOST, out_of(Memory.HOST, "Ray killed its worker process twice")
     if "died" in error:
-        return "its worker process died twice (killed, e.g. by signal 9, crashed, or left)"
-    return f"its worker failed twice: {error.strip().splitlines()[-1]}"
+        return None, "its worker process died twice (killed, e.g. by signal 9, crashed, or left)"
+    return None, f"its worker failed twice: {error.strip().splitlines()[-1]}"

@@ -26,8 +26,7 @@ from meta.sampler import MetaGPSampler, MetaTPESampler
 from meta.sampler.planned import PlannedSampler
 from meta.sampler.records import distributions
 from meta.study import Study, Trial, TrialState
-from tuner.admission import OUT_OF_HOST_MEMORY
-from tuner.events import Ended, Started
+from tuner.events import Started
 from tuner.journal import Journal
 from tuner.packing import Packing
 
@@ -83,8 +82,6 @@ class StudySearch(OptunaSearch):
         self._distributions = distributions(journal.study.space)
         self._asked: dict[int, optuna.Trial] = {}
         self._running: dict[str, int] = {}
-        self._starved = sum(_starved(trial.reason) for trial in journal.trials.values())
-        journal.listen(self._count_starved)
         self._waiting: deque[Trial] = deque()
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         super().__init__(
@@ -102,7 +99,7 @@ class StudySearch(OptunaSearch):
 
     def suggest(self, trial_id: str) -> Any:
         """The next trial; None while as many run as may, FINISHED when all are handed out."""
-        if len(self._running) >= max(1, self._concurrency - self._starved):
+        if len(self._running) >= max(1, self._concurrency - self._journal.starved):
             return None
         if not self._waiting:
             if len(self._asked) >= self._trials:
@@ -134,9 +131,6 @@ class StudySearch(OptunaSearch):
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing for Ray to restore: the journal is what a study goes on from."""
-
-    def _count_starved(self, event: object) -> None:
-        self._starved += isinstance(event, Ended) and _starved(event.reason)
 
     def _propose(self) -> Trial:
         number = next(n for n in count() if n not in self._asked)  # repair leaves gaps
@@ -182,7 +176,3 @@ class StudySearch(OptunaSearch):
             asked.report(measurement.value, measurement.step)
         value = trial.value if trial.state is TrialState.COMPLETED else None
         self._study.tell(asked, value, state=OPTUNA_STATES[trial.state])
-
-
-def _starved(reason: str) -> bool:
-    return reason.startswith(OUT_OF_HOST_MEMORY)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from meta.study import Metric, Study, Trial, TrialState
-from tuner.events import Ended, Event, FinalFit, Finished, fold
+from tuner.events import Ended, Event, FinalFit, Finished, Memory, fold
 from tuner.final_result import FinalResult
 from tuner.journal_file import Entry
 from tuner.ledger import Ledger
@@ -24,12 +24,14 @@ class Standing:
     """A study as the events so far have made it.
 
     ``ended`` says when each trial ended, in that order. ``seconds`` is the running time of the
-    study at the last event, ``search_seconds`` that at the end of the search.
+    study at the last event, ``search_seconds`` that at the end of the search. ``starved`` counts
+    the trials for which the memory of a machine was too small.
     """
 
     def __init__(self, study: Study, entries: Iterable[Entry] = ()) -> None:
         self.trials: dict[int, Trial] = {}
         self.ended: dict[int, float] = {}
+        self.starved = 0
         self.improvements: list[Improvement] = []
         self.finished: Finished | None = None
         self.final_fits: list[FinalFit] = []
@@ -62,6 +64,7 @@ class Standing:
         match event:
             case Ended(id):
                 self.ended[id] = seconds
+                self.starved += event.lacked is Memory.HOST
                 self._compare(self.trials[id], seconds)
             case Finished():
                 self.finished, self.search_seconds = event, seconds

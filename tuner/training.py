@@ -26,7 +26,7 @@ def run_training(
 
     ``admit`` is called before the training and may end it like an error of its own.
     """
-    state, reason = TrialState.COMPLETED, ""
+    state, reason, lacked = TrialState.COMPLETED, "", None
     try:
         trainable = trainables.get(setting.trainable)
         admit(trainable)
@@ -36,9 +36,10 @@ def run_training(
     except BadReport as error:
         state, reason = TrialState.FAILED, str(error)
     except Exception as error:
-        state, reason = TrialState.FAILED, out_of_memory(error) or _reason(error)
+        state = TrialState.FAILED
+        lacked, reason = out_of_memory(error) or (None, _reason(error))
     release()  # the error held the training's tensors until here
-    context.end(state, reason)
+    context.end(state, reason, lacked)
 
 
 def _train(trainable: Trainable, context: TrialContext, config: Config) -> None:

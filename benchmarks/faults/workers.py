@@ -16,7 +16,8 @@ CUTS = 200
 
 def gpu_memory(folder: Path) -> Figures:
     """Errors of CUDA raised by hand, of the host's memory, and others."""
-    right = sum((out_of_memory(error) or "").startswith(begins) for error, begins in MEMORY)
+    told = [(out_of_memory(error) or ("", ""))[1] for error, _ in MEMORY]
+    right = sum(text.startswith(begins) for text, (_, begins) in zip(told, MEMORY, strict=True))
     right += sum(out_of_memory(error) is None for error in OTHERS)
     return {"errors (raised by hand: no GPU here)": len(MEMORY) + len(OTHERS), "told apart": right}
 

@@ -15,7 +15,7 @@ from trainables.toy import CHECKPOINT
 from tuner import scheduler as scheduler_module
 from tuner.asha import Asha
 from tuner.context import TrialContext, TrialSetting
-from tuner.events import Ended, Started
+from tuner.events import Ended, Memory, Started
 from tuner.scheduler import StudyScheduler
 from tuner.search import StudySearch
 from tuner.training import run_training
@@ -108,7 +108,7 @@ def test_a_machine_that_ran_out_of_memory_runs_fewer_trials_at_once(tmp_path: Pa
     log = journal(tmp_path)
     search = StudySearch(log, [], "random", 10, 3, no_packing(log))
     assert [search.suggest(str(n)) is not None for n in range(4)] == [True, True, True, False]
-    log.append(Ended(0, TrialState.FAILED, "out of memory (host)"))
+    log.append(Ended(0, TrialState.FAILED, lacked=Memory.HOST))
     search.on_trial_complete("0")
     assert search.suggest("4") is None
     log.append(Ended(1, TrialState.STOPPED))

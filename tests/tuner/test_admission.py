@@ -10,6 +10,7 @@ import torch
 
 from tuner import admission, nvml
 from tuner.admission import GpuMemoryHeld, out_of_memory, wait_until_free
+from tuner.events import Memory
 from tuner.gauge import Gauge
 from tuner.nvml import Device
 
@@ -56,8 +57,8 @@ def test_memory_that_is_never_given_back_is_a_lack_of_gpu_memory(
     monkeypatch.setattr(admission, "WAIT_SECONDS", 0.0)
     with pytest.raises(GpuMemoryHeld, match="are needed") as caught:
         wait_until_free(1000, Device(FakeNvml(), object()))
-    reason = out_of_memory(caught.value)
-    assert reason is not None
+    lacked, reason = out_of_memory(caught.value) or (None, "")
+    assert lacked is Memory.GPU
     assert reason.startswith("out of memory (gpu): ")
 
 
@@ -86,7 +87,9 @@ OTHERS = [RuntimeError("shape mismatch"), ValueError(""), KeyError("x")]
 
 @pytest.mark.parametrize(("error", "begins"), MEMORY)
 def test_memory_of_the_gpu_and_of_the_host_are_told_apart(error: Exception, begins: str) -> None:
-    assert (out_of_memory(error) or "").startswith(begins)
+    lacked, reason = out_of_memory(error) or (None, "")
+    assert reason.startswith(begins)
+    assert f"({lacked})" in begins
 
 
 @pytest.mark.parametrize("error", OTHERS)

@@ -17,6 +17,7 @@ from trainables.base import Context
 from tuner import context as module
 from tuner import training
 from tuner.context import Batch, TrialContext, TrialSetting
+from tuner.events import Memory
 
 
 def setting(tmp_path: Path, trainable: str = "", rungs: tuple[int, ...] = (1, 3)) -> TrialSetting:
@@ -142,7 +143,7 @@ def test_an_exception_is_told_with_its_place_and_a_short_trace(outcome: Any) -> 
         raise ValueError("no convergence")
 
     batches = outcome(lambda config, context: fall(50))
-    state, reason, _ = batches[-1]["ended"]
+    state, reason, *_ = batches[-1]["ended"]
     first, *trace = reason.splitlines()
     assert state == "FAILED"
     assert first.startswith("ValueError: no convergence (test_context.py:")
@@ -178,7 +179,8 @@ def test_running_out_of_memory_is_named_so(outcome: Any) -> None:
     def train(config: Any, context: Context) -> None:
         raise MemoryError
 
-    assert outcome(train)[-1]["ended"][:2] == ("FAILED", "out of memory (host)")
+    state, reason, _, lacked = outcome(train)[-1]["ended"]
+    assert (state, reason, lacked) == ("FAILED", "out of memory (host)", Memory.HOST)
 
 
 def test_steps_that_repeat_or_go_back_are_ignored(outcome: Any) -> None:
@@ -285,14 +287,13 @@ def test_the_checkpoint_stays_until_the_driver_knows_how_the_trial_ended(
 
 
 @pytest.mark.parametrize(
-    ("reason", "stays"),
-    [("", False), ("out of memory (host)", False), ("out of memory (gpu)", True)],
+    ("lacked", "stays"), [(None, False), (Memory.HOST, False), (Memory.GPU, True)]
 )
 def test_a_trial_that_may_be_run_again_leaves_its_checkpoint(
-    tmp_path: Path, reason: str, stays: bool
+    tmp_path: Path, lacked: Memory | None, stays: bool
 ) -> None:
     trial = TrialContext(setting(tmp_path), 0, 1, None, lambda batch: None)
     trial.save(lambda folder: None)
-    trial.end(TrialState.FAILED, reason)
+    trial.end(TrialState.FAILED, lacked=lacked)
     trial.leave()
     assert (tmp_path / "checkpoints" / "0").exists() is stays

@@ -23,7 +23,7 @@ from tuner.worker import Fitted
 CONFIG = StudyConfig(Task("toy", "curve"), "toy", METRIC, SPACE)
 BATCH: Any = {
     "measurements": [{"step": 1, "value": 0.5, "metrics": {}}],
-    "ended": (TrialState.COMPLETED, "", 1.0),
+    "ended": (TrialState.COMPLETED, "", 1.0, None),
     "usage": Usage(1.0),
 }
 HELD = Usage(0.0, cpu=1.0, gpu=1.0, gpus=("a",))

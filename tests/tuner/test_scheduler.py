@@ -11,7 +11,7 @@ from meta.study import Measurement, TrialState
 from tests.tuner.studies import METRIC, journal, no_packing, trial
 from tuner.asha import Asha
 from tuner.checkpoints import drop_when_ended
-from tuner.events import Started
+from tuner.events import Memory, Started
 from tuner.journal import Journal
 from tuner.packing import Gpus, Packing
 from tuner.scheduler import StudyScheduler
@@ -80,7 +80,7 @@ def test_measurements_behind_a_stop_are_not_entered(
 def test_the_last_batch_ends_the_trial_as_the_worker_says(
     scheduler: StudyScheduler, log: Journal
 ) -> None:
-    last = batch(0.5, ended=("DIVERGED", "step 2: loss is nan", 0.7))
+    last = batch(0.5, ended=("DIVERGED", "step 2: loss is nan", 0.7, None))
     scheduler.on_trial_complete(None, ray_trial(2), last)  # type: ignore[arg-type]
     ended = log.trials[2]
     assert (ended.state, ended.reason, ended.seconds) == (
@@ -94,7 +94,7 @@ def test_a_reason_is_entered_without_the_secrets_that_this_process_knows(
     scheduler: StudyScheduler, log: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_TOKEN", "hf_0123456789")
-    last = batch(ended=("FAILED", "OSError: bad token hf_0123456789", 0.1))
+    last = batch(ended=("FAILED", "OSError: bad token hf_0123456789", 0.1, None))
     scheduler.on_trial_complete(None, ray_trial(2), last)  # type: ignore[arg-type]
     assert log.trials[2].reason == "OSError: bad token ***"
 
@@ -109,7 +109,7 @@ def test_a_batch_that_comes_twice_is_entered_once(scheduler: StudyScheduler, log
 def test_an_ended_trial_is_not_ended_again(scheduler: StudyScheduler, log: Journal) -> None:
     report(scheduler, 0, batch(0.1))
     report(scheduler, 1, batch(0.9))
-    last = batch(0.9, ended=("COMPLETED", "", 1.0))
+    last = batch(0.9, ended=("COMPLETED", "", 1.0, None))
     scheduler.on_trial_complete(None, ray_trial(1), last)  # type: ignore[arg-type]
     assert log.trials[1].state is TrialState.STOPPED
 
@@ -179,7 +179,7 @@ def test_what_runs_out_of_a_whole_gpu_fails_and_leaves_no_checkpoint(
         place = packing.place(log.trials[0])
         assert place is not None
         assert place.gpu == share
-        report(scheduler, 0, batch(ended=("FAILED", "out of memory (gpu): all", 1.0)))
+        report(scheduler, 0, batch(ended=("FAILED", "all of it", 1.0, Memory.GPU)))
         packing.leave(0)
         assert log.trials[0].state is state
         assert checkpoint.exists() is (state is TrialState.RUNNING)
