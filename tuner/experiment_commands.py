@@ -36,8 +36,7 @@ def compare_arms(arguments: Namespace) -> None:
 
         export(comparison, arguments.export)
     if arguments.html:
-        from tuner.report import write_page
-        from tuner.report.arms import comparison_page
+        from tuner.report import write_comparison
 
-        write_page(comparison_page(comparison), arguments.html)
+        write_comparison(comparison, arguments.html)
     say_json(comparison.to_json()) if arguments.json else say(text(comparison))

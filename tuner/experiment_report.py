@@ -42,8 +42,11 @@ class ExperimentReport:
             lines += ["", comparison_text(self.comparison)]
         lines += ["", f"not compared: {self.problem}"] if self.problem else []
         lines += ["", f"kept in        {self.directory}"]
-        lines.append(f"compare again  tuner compare {self.directory}")
-        lines.append(f"its page       tuner compare {self.directory} --html FILE")
+        if self.comparison:
+            lines.append(f"compare again  tuner compare {self.directory}")
+            lines.append(f"its page       tuner compare {self.directory} --html FILE")
+        elif not self.problem:
+            lines.append(f"compare it     tuner compare {self.directory} EXPERIMENT (another arm)")
         return "\n".join(lines)
 
 

@@ -11,6 +11,8 @@ import pytest
 from meta.study import Measurement, Study, Task, TrialState
 from tests.tuner.studies import METRIC, SPACE
 from tuner import experiment
+from tuner.comparison.compare import compare
+from tuner.comparison.find import find_runs
 from tuner.config import Resources, RunOptions, StudyConfig, Tracking
 from tuner.design import FILE_NAME, Design, Record
 from tuner.errors import (
@@ -148,6 +150,19 @@ def test_every_study_is_in_the_experiments_directory_and_compared(
     assert len(report.comparison.contrasts) == 3
     json.dumps(report.to_json(), allow_nan=False)
     assert "compare again  tuner compare" in report.text()
+
+
+def test_arms_that_were_run_one_by_one_are_compared_afterwards(
+    driver: Driver, tmp_path: Path
+) -> None:
+    places = [tmp_path / arm for arm in ("cold", "warm")]
+    for place in places:
+        alone = replace(DESIGN, arms=(place.name,))
+        report = experiment.run_experiment(alone, replace(OPTIONS, out=place))
+        assert f"compare it     tuner compare {place} EXPERIMENT (another arm)" in report.text()
+        assert "compare again" not in report.text(), "it would be refused"
+    comparison = compare(*find_runs([str(place) for place in places]))
+    assert comparison.contrasts[0].results[0].headline.pairs == 3
 
 
 def test_no_study_learns_from_another_of_the_experiment(

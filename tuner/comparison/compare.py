@@ -12,6 +12,7 @@ from tuner.comparison.repeat import commands, environment
 from tuner.comparison.runs import Run
 from tuner.config import ARMS
 from tuner.errors import UsageError
+from tuner.summary import SYNTHETIC
 
 
 def compare(runs: Sequence[Run], notes: Sequence[str] = ()) -> Comparison:
@@ -21,7 +22,8 @@ def compare(runs: Sequence[Run], notes: Sequence[str] = ()) -> Comparison:
     there is no pair.
     """
     table, left_out = tabulate(runs)
-    told = [*notes, *left_out, *leaks(table)]
+    generated = any(run.header["config"].get("synthetic") for run in runs)
+    told = [*([f"{SYNTHETIC}."] if generated else []), *notes, *left_out, *leaks(table)]
     present = [arm for arm in ARMS if any(arm in arms for arms in table.values())]
     contrasts, barren = [], []
     for baseline, candidate in combinations(present, 2):

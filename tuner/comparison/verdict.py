@@ -44,13 +44,23 @@ def _shown(measure: Measure, effect: Effect, p: float, span: str) -> str:
 
 def _not_shown(measure: Measure, effect: Effect, p: float, span: str) -> str:
     text = (
-        f"No difference shown (p {p:.2g}; better in {effect.better} of {effect.pairs} pairs)."
-        f" What lies outside {span} is ruled out at 95 %, what lies inside is not."
+        f"No difference shown (p {p:.2g}; better in {effect.better} of {effect.pairs} pairs"
+        f"{_alone(measure, effect, p)}). What lies outside {span} is ruled out at 95 %, what lies"
+        " inside is not."
     )
     if effect.detectable is not None:
         least = size(measure, effect.detectable, effect.unit)
         text += f" This design finds a true effect of {least} in four of five repetitions."
     return text
+
+
+def _alone(measure: Measure, effect: Effect, p: float) -> str:
+    """Which of test and interval says so all the same."""
+    if p < ALPHA:
+        return "; the t-test alone shows one"
+    if effect.low is None or effect.high is None or effect.low <= measure.neutral <= effect.high:
+        return ""
+    return "; the interval alone shows one"
 
 
 def _few(effect: Effect) -> str:

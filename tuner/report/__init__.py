@@ -4,8 +4,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from tuner.comparison.records import Comparison
 from tuner.errors import EnvironmentFault
-from tuner.report.material import read_runs
+from tuner.report.arms import comparison_page
+from tuner.report.material import read_run, read_runs
 from tuner.report.page import study_page
 
 
@@ -15,11 +17,16 @@ def write_report(directories: Sequence[Path], file: Path) -> None:
     Raises ``RunDirectoryError`` for what holds no study or is damaged, ``UsageError`` for runs that
     do not belong on one page, ``EnvironmentFault`` if the file cannot be written.
     """
-    write_page(study_page(read_runs(directories)), file)
+    _write(study_page(read_runs(directories)), file)
 
 
-def write_page(html: str, file: Path) -> None:
-    """Write a page whole or not at all; raises ``EnvironmentFault`` if that cannot be."""
+def write_comparison(comparison: Comparison, file: Path) -> None:
+    """Write the page of a comparison to ``file``, whole or not at all; raises as the above."""
+    runs = [read_run(Path(directory)) for directory in comparison.directories]
+    _write(comparison_page(comparison, runs), file)
+
+
+def _write(html: str, file: Path) -> None:
     temporary = file.with_name(f"{file.name}.{os.getpid()}")
     try:
         temporary.write_text(html, encoding="utf-8")

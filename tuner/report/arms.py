@@ -1,4 +1,5 @@
-"""The page of a comparison: verdicts, effects with their intervals and tests, curves, costs."""
+"""The page of a comparison: verdicts, effects with their intervals and tests, curves, costs, and
+a study of each arm in full."""
 
 from collections.abc import Sequence
 from statistics import fmean
@@ -8,7 +9,8 @@ from tuner.comparison.tables import cost_table
 from tuner.comparison.verdict import is_shown
 from tuner.report.axes import axis, number
 from tuner.report.curves import arm_class
-from tuner.report.page import page
+from tuner.report.material import Run
+from tuner.report.page import page, sections_of
 from tuner.report.plot import Frame, Interval, forest, robust_span, steps
 from tuner.report.section import Figure, Section, Table
 
@@ -21,13 +23,22 @@ EFFECT_HEAD = (
     *("on", "pairs", "better in", "baseline", "candidate", "effect", "95% interval"),
     *("p (t test)", "p (Wilcoxon)", "p (Holm)", "Cohen's d", "rank-biserial", "detectable"),
 )
+STUDIES = Section(
+    "studies",
+    "Studies in full",
+    [
+        "Of each task and arm the study of the lowest seed, whatever came of it. `tuner report"
+        " RUN_DIR` writes the page of any other; the directories are listed above."
+    ],
+)
 
 
-def comparison_page(comparison: Comparison) -> str:
-    """The whole page; the verdicts come first."""
+def comparison_page(comparison: Comparison, runs: Sequence[Run] = ()) -> str:
+    """The whole page; the verdicts come first, last the first of the ``runs`` of each arm."""
     contrasts = [_contrast(place, item) for place, item in enumerate(comparison.contrasts)]
     others = [part(comparison) for part in (_curves, _costs, _limits, _repeat)]
-    sections = [*contrasts, *others]
+    studies = _studies(comparison, runs)
+    sections = [*contrasts, *others, *([STUDIES] if studies else [])]
     lead = [
         f"{item.candidate} against {item.baseline}: {item.results[0].headline.verdict}"
         for item in comparison.contrasts
@@ -36,7 +47,8 @@ def comparison_page(comparison: Comparison) -> str:
     arms = " against ".join(comparison.arms)
     count = len(comparison.tasks)
     where = comparison.tasks[0] if count == 1 else f"{count} tasks"
-    return page(f"{arms} on {where}", sections, lead)
+    synthetic = any(run.synthetic for run in runs)
+    return page(f"{arms} on {where}", sections, lead, studies, synthetic=synthetic)
 
 
 def _contrast(place: int, contrast: Contrast) -> Section:
@@ -186,6 +198,19 @@ def _costs(comparison: Comparison) -> Section:
 def _limits(comparison: Comparison) -> Section:
     notes = comparison.notes or ["Nothing that is known limits this comparison."]
     return Section("limits", "Limits", notes)
+
+
+def _studies(comparison: Comparison, runs: Sequence[Run]) -> list[tuple[str, list[Section]]]:
+    """The first seed of each task and arm, which no result has chosen."""
+    firsts: dict[tuple[str, str], Run] = {}
+    for run in sorted(runs, key=lambda run: run.study.seed):
+        firsts.setdefault((run.study.task.id, run.study.arm), run)
+    return [
+        (f"{task}, {arm}, seed {first.study.seed}", sections_of(first))
+        for task in comparison.tasks
+        for arm in comparison.arms
+        if (first := firsts.get((task, arm)))
+    ]
 
 
 def _repeat(comparison: Comparison) -> Section:

@@ -34,14 +34,20 @@ def study_page(runs: Sequence[Run]) -> str:
     study = runs[0].study
     if len(runs) == 1:
         (run,) = runs
-        sections = [result(run), anytime(runs), *(section(run) for section in SECTIONS)]
+        first, *others = sections_of(run)
+        sections = [first, anytime(runs), *others]
         title = f"{study.task.id}, {study.arm}, seed {study.seed}"
         return page(title, sections, [headline(run)], synthetic=run.synthetic)
-    studies = [(_name(run), [result(run), *(section(run) for section in SECTIONS)]) for run in runs]
+    studies = [(_name(run), sections_of(run)) for run in runs]
     title = f"{study.task.id}, {len(runs)} studies"
     synthetic = any(run.synthetic for run in runs)
     sections = [overview(list(runs)), anytime(runs)]
     return page(title, sections, [], studies, synthetic=synthetic)
+
+
+def sections_of(run: Run) -> list[Section]:
+    """All about one study but its anytime curve, which studies share."""
+    return [result(run), *(section(run) for section in SECTIONS)]
 
 
 def _name(run: Run) -> str:

@@ -1,21 +1,25 @@
 """From run directories to verdicts."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from meta.study import Metric, Task
 from tests.tuner.comparison.studies import CONFIG, TASK, finished
+from tests.tuner.report.comparisons import effect as effect_of
 from tests.tuner.studies import METRIC
 from tuner.comparison.compare import compare
 from tuner.comparison.export import export
-from tuner.comparison.records import Comparison, Contrast, Result
+from tuner.comparison.records import Comparison, Contrast, Measure, Result
 from tuner.comparison.runs import Run
 from tuner.comparison.tables import cost_table, text
+from tuner.comparison.verdict import verdict
 from tuner.design import Design, Record
 from tuner.errors import UsageError
 from tuner.report.arms import comparison_page
+from tuner.summary import SYNTHETIC
 from tuner.usage import Usage
 
 OTHER = Task("other", "curve")
@@ -72,6 +76,23 @@ def test_no_difference_is_never_claimed_only_not_shown(tmp_path: Path) -> None:
     assert effect.verdict.startswith("No difference shown (p ")
     assert "is ruled out at 95 %, what lies inside is not" in effect.verdict
     assert "finds a true effect of " in effect.verdict
+
+
+@pytest.mark.parametrize(
+    ("low", "t_p", "told"),
+    [
+        (-0.2, 0.3, "5 pairs). What lies"),
+        (0.1, 0.06, "5 pairs; the interval alone shows one). What lies"),
+        (-0.1, 0.04, "5 pairs; the t-test alone shows one). What lies"),
+    ],
+)
+def test_where_test_and_interval_disagree_the_verdict_says_so(
+    low: float, t_p: float, told: str
+) -> None:
+    measure = Measure("final", "best value", "difference", "low")
+    effect = effect_of("toy-curve", "loss", "", 0.2, low, 0.5)
+    unsure = replace(effect, t_p=t_p, holm_p=None, better=1)
+    assert told in verdict(measure, unsure)
 
 
 def test_the_target_is_the_worse_of_the_final_values_so_that_no_arm_is_favoured(
@@ -256,6 +277,13 @@ def test_a_study_that_learned_from_its_rivals_is_told(tmp_path: Path) -> None:
     notes = compare([cold, warm, *partners]).notes
     assert any("learned from 1 studies that are compared here" in note for note in notes)
     assert not any("elsewhere" in note for note in notes)
+
+
+def test_a_comparison_on_generated_data_says_so(tmp_path: Path) -> None:
+    made = {"changes": {"synthetic": True}}
+    runs = [finished(tmp_path, arm, 0, (1.0,), **made) for arm in ("cold", "warm")]
+    assert f"{SYNTHETIC}." in compare(runs).notes
+    assert not compare(both(tmp_path / "real", 0.3)).notes
 
 
 def test_two_pairs_are_too_few_to_test(tmp_path: Path) -> None:

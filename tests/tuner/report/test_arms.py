@@ -1,14 +1,18 @@
 """The page of a comparison: verdict first, every effect with its interval and its tests."""
 
 from dataclasses import replace
+from itertools import product
 
 import pytest
 
+from meta.study import Task
 from tests.tuner.report.comparisons import comparison, effect
-from tests.tuner.report.pages import Page
-from tuner.comparison.records import ALL_TASKS
+from tests.tuner.report.pages import HEADER, TRIALS, Page, run
+from tuner.comparison.records import ALL_TASKS, Comparison
 from tuner.report.arms import comparison_page
+from tuner.report.material import Run
 from tuner.report.plot import Interval, forest, robust_span
+from tuner.summary import SYNTHETIC
 
 
 @pytest.fixture(scope="module")
@@ -103,3 +107,35 @@ def test_limits_costs_and_the_command_are_told(page: Page) -> None:
 def test_a_comparison_of_nothing_says_so() -> None:
     made = replace(comparison(), contrasts=(), curves=(), costs=())
     assert "An arm has no completed trial" in Page(comparison_page(made)).text
+
+
+def _with_studies(**config: bool) -> tuple[Comparison, list[Run]]:
+    """Two arms on two tasks, of each two studies."""
+    header = {**HEADER, "config": {**HEADER["config"], **config}}
+    tasks, arms = (Task("wine", "a"), Task("wine", "b")), ("cold", "warm")
+    runs = []
+    for seed, arm, task in product((3, 2), reversed(arms), reversed(tasks)):
+        made = run(*TRIALS, header=header, seed=seed)
+        runs.append(replace(made, study=replace(made.study, task=task, arm=arm)))
+    ids = tuple(task.id for task in tasks)
+    return replace(comparison(), tasks=ids, arms=arms, curves=()), runs
+
+
+def test_of_each_task_and_arm_the_study_of_the_lowest_seed_is_shown_in_full() -> None:
+    page = Page(comparison_page(*_with_studies()))
+    names = [f"wine-{task}, {arm}, seed 2" for task in "ab" for arm in ("cold", "warm")]
+    assert [text for text in page.texts if ", seed " in text] == [*names, *names]
+    ids = {attributes.get("id") for _, attributes in page.elements}
+    assert {f"run4-{key}" for key in SUBJECTS} <= ids
+    assert "`tuner report RUN_DIR` writes the page of any other" in page.text
+
+
+SUBJECTS = (
+    *("result", "trials", "coordinates", "importance", "rungs", "time", "used"),
+    *("first", "weight", "forecast", "refused", "failures", "environment"),
+)
+
+
+def test_a_comparison_on_generated_data_says_so_first() -> None:
+    assert SYNTHETIC in Page(comparison_page(*_with_studies(synthetic=True))).text
+    assert SYNTHETIC not in Page(comparison_page(*_with_studies())).text

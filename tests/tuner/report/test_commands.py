@@ -52,4 +52,4 @@ def test_compare_writes_the_page_of_real_studies(
     verdict = capsys.readouterr().out.splitlines()
     assert "warm against cold" in text
     assert any(line.strip() and line.strip() in text for line in verdict)
-    assert "toy-curve" in text
+    assert "toy-curve, warm, seed 0" in text, "a study of each arm in full"
