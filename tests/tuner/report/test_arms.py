@@ -116,7 +116,8 @@ def _with_studies(**config: bool) -> tuple[Comparison, list[Run]]:
     runs = []
     for seed, arm, task in product((3, 2), reversed(arms), reversed(tasks)):
         made = run(*TRIALS, header=header, seed=seed)
-        runs.append(replace(made, study=replace(made.study, task=task, arm=arm)))
+        study = replace(made.study, task=task, arm=arm)
+        runs.append(Run(made.directory, study, header, made.entries))
     ids = tuple(task.id for task in tasks)
     return replace(comparison(), tasks=ids, arms=arms, curves=()), runs
 
