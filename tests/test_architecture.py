@@ -31,7 +31,10 @@ FORBIDDEN_CALLS = (
     *("eval", "exec", "__import__", "os.system", "os.popen", "subprocess.get*output"),
     *("*pickle.load*", "*pickle.Unpickler", "dill.load*", "joblib.load", "marshal.load*"),
     *("shelve.open", "pandas.read_pickle", "yaml.load*", "yaml.unsafe_load*", "yaml.full_load*"),
+    *("torch.hub.load", "torch.jit.load", "torch.export.load", "*Tuner.restore"),
+    *("mlflow*.load_model", "*download_artifacts"),
 )
+FORBIDDEN_IMPORT = "ray.data"  # it unpickles what it finds in files
 FORBIDDEN_ARGUMENTS = {"shell": True, "allow_pickle": True, "weights_only": False}
 EMPTY_WORDS = {"util", "utils", "helper", "helpers", "common", "misc", "manager", "impl"}
 LONGEST_FILE = 300
@@ -104,8 +107,11 @@ def cycle_faults(modules: Iterable[Module]) -> Faults:
 
 def call_faults(modules: Iterable[Module]) -> Faults:
     """Nothing runs code that came as data; tests may, their data being their own."""
-    for module in modules:
-        for node in module.nodes if module.package != "tests" else []:
+    for module in [module for module in modules if module.package != "tests"]:
+        for line, target in module.imports:
+            if f"{target}.".startswith(f"{FORBIDDEN_IMPORT}."):
+                yield f"{module.name}:{line}: imports {target}"
+        for node in module.nodes:
             if isinstance(node, ast.Constant) and node.value == "trust_remote_code":
                 yield f"{module.name}:{node.lineno}: trust_remote_code"
             if isinstance(node, ast.Call):
@@ -177,6 +183,13 @@ BREACHES: list[tuple[Rule, dict[str, str]]] = [
     (call_faults, {"trainables.a": "import torch\ntorch.load(path, weights_only=False)"}),
     (call_faults, {"trainables.a": "Model.from_pretrained(name, trust_remote_code=flag)"}),
     (call_faults, {"trainables.a": "options = {'trust_remote_code': True}"}),
+    (call_faults, {"trainables.a": "import torch\ntorch.export.load(path)"}),
+    (call_faults, {"tuner.a": "from ray import tune\ntune.Tuner.restore(path, train)"}),
+    (call_faults, {"tuner.a": "from ray.tune import Tuner\nTuner.restore(path, train)"}),
+    (call_faults, {"tuner.a": "def f():\n    import ray.data"}),
+    (call_faults, {"tuner.a": "from ray import data"}),
+    (call_faults, {"tuner.a": "import mlflow.pyfunc\nmlflow.pyfunc.load_model(uri)"}),
+    (call_faults, {"tuner.a": "client.download_artifacts(run, path)"}),
     (length_faults, {"tuner.a": "x = 1\n" * 301}),
     (name_faults, {"tuner.gpu_utils": ""}),
     (name_faults, {"tuner.a": "class TrialManager: ..."}),

@@ -56,6 +56,13 @@ def test_every_environment_variable_that_is_read_is_documented() -> None:
     assert read - {""} == set(generate.ENVIRONMENT)
 
 
+def test_what_is_said_to_protect_is_tested_where_it_is_said() -> None:
+    rows = re.findall(r"(?m)^\| .* \| (`.*`) \|$", (ROOT / "SECURITY.md").read_text())
+    assert len(rows) >= 10
+    for name in {name for row in rows for name in re.findall(r"`([^`]+)`", row)}:
+        assert (ROOT / "tests" / f"{name}.py").is_file(), name
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda p: p.stem)
 def test_the_head_of_a_config_says_how_to_run_it(path: Path) -> None:
     head = path.read_text().partition("version:")[0]

@@ -18,13 +18,27 @@ from tests.sources import PACKAGES, ROOT, read_house
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 DEPENDENCIES = [Requirement(line) for line in PROJECT["dependencies"]]
 DEVELOPMENT = [Requirement(line) for line in PROJECT["optional-dependencies"]["dev"]]
-PINS = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if line[0] != "#"]
+LOCK = (ROOT / "constraints.txt").read_text()
+PINS = [line.removesuffix(" \\") for line in LOCK.splitlines() if line[0] not in "# "]
 
 
-def test_a_pin_is_a_name_and_a_version_without_address_path_or_hash() -> None:
+def test_a_pin_is_a_name_and_a_version_without_address_or_path() -> None:
     pin = re.compile(r"[a-z0-9.-]+==[a-z0-9.]+( ; [\w\s.'<>=!()]+)?")
     assert len(PINS) > len(DEPENDENCIES)
     assert not [line for line in PINS if not pin.fullmatch(line)]
+
+
+def test_every_pin_has_the_hashes_of_its_files_and_whatever_installs_checks_them() -> None:
+    entries = re.split(r"(?m)^(?=[a-z])", LOCK)[1:]
+    one = r" \\\n    --hash=sha256:[0-9a-f]{64}"
+    assert not [entry for entry in entries if not re.fullmatch(rf".+?({one})+\n", entry)]
+    makefile, dockerfile = (ROOT / "Makefile").read_text(), (ROOT / "docker/Dockerfile").read_text()
+    assert "--generate-hashes" in makefile
+    bootstrap = r"/^uv==/,/[^\\]$/p"
+    assert bootstrap in dockerfile
+    assert bootstrap.replace("$", "$$") in makefile
+    (exception,) = re.findall(r".*--no-verify-hashes.*", makefile + dockerfile)
+    assert exception.startswith("\t-c constraints.txt $(if $(TORCH),")
 
 
 @pytest.mark.parametrize("platform", ["linux", "darwin"])
@@ -42,6 +56,16 @@ def test_every_dependency_is_pinned_once_within_its_bounds(python: str, platform
     for needed in (*DEPENDENCIES, *DEVELOPMENT):
         (version,) = pins[canonicalize_name(needed.name)]
         assert version in needed.specifier, f"{needed} is pinned to {version}; run `make lock`"
+
+
+@pytest.mark.parametrize(
+    ("library", "weak"), [("ray", "2.59"), ("mlflow", "3.17.1"), ("torch", "2.9.1")]
+)
+def test_no_version_with_a_weakness_that_the_program_relies_on_not_to_be_is_admitted(
+    library: str, weak: str
+) -> None:
+    (needed,) = [needed for needed in DEPENDENCIES if needed.name == library]
+    assert weak not in needed.specifier
 
 
 def test_every_imported_library_is_declared() -> None:
