@@ -64,7 +64,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "--all": {
         "action": "store_true",
         "help": "run the twelve tasks; --time-budget and --gpu-hours are then for all together,"
-        " split over what is left",
+        " final fits included, split over what is left",
     },
     "--export": {
         "metavar": "DIR",

@@ -37,6 +37,34 @@ class Member:
         return f"{self.task}/{self.seed}"
 
 
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """What one study may use of a total that several share."""
+
+    time_seconds: float | None = None
+    gpu_hours: float | None = None
+
+    @property
+    def options(self) -> dict[str, str]:
+        """What to type for it."""
+        time, hours = self.time_seconds, self.gpu_hours
+        times = {} if time is None else {"--time-budget": f"{time:.2f}s"}
+        return times if hours is None else {**times, "--gpu-hours": f"{hours:.4f}"}
+
+    def of(self, config: StudyConfig) -> StudyConfig:
+        """The study with no more than this as its budget."""
+        budget = config.budget
+        if self.time_seconds is not None:
+            budget = replace(budget, time_seconds=self.time_seconds)
+        if self.gpu_hours is not None:
+            budget = replace(budget, gpu_hours=min(budget.gpu_hours, self.gpu_hours))
+        return replace(config, budget=budget)
+
+
+WHOLE = Slice()
+"""Of a budget that nobody shares."""
+
+
 @dataclass(frozen=True)
 class Design:
     """What an experiment consists of; ``configs`` has one per task, of whichever seed.
@@ -58,17 +86,19 @@ class Design:
         """The configuration of a task."""
         return next(config for config in self.configs if config.task.id == task)
 
-    def study_command(self, member: Member) -> str:
-        """What to type for the warm study of a member's task and seed."""
+    def study_command(self, member: Member, part: Slice = WHOLE) -> str:
+        """What to type for the warm study of a member's task and seed, with its own budget."""
         tasks = [config.task.id for config in self.configs]
-        source, options = _command(self.commands[tasks.index(member.task)])
+        own = {**part.options, "--seed": str(member.seed)}
+        source, options = _command(self.commands[tasks.index(member.task)], *own)
         sampler = ["--sampler", "tpe"] if member.arm == "tpe" else []
-        return shlex.join(["tuner", "run", source, *options, *sampler, "--seed", str(member.seed)])
+        words = [word for option in own.items() for word in option]
+        return shlex.join(["tuner", "run", source, *options, *sampler, *words])
 
     @property
     def command(self) -> str:
         """What to type for the whole."""
-        given = [_command(command) for command in self.commands]
+        given = [_command(command, "--seed") for command in self.commands]
         shared = self.time_seconds is not None or self.gpu_hours is not None
         sources = ["--all"] if shared else [source for source, _ in given]
         seeds = ["--seed", str(self.seeds[0])]
@@ -100,30 +130,14 @@ class Design:
         return cls(**{**data, **lists, "configs": configs})
 
 
-def _command(text: str) -> tuple[str, list[str]]:
-    """The task and the options but the seed of ``tuner run TASK …``."""
+def _command(text: str, *without: str) -> tuple[str, list[str]]:
+    """The task of ``tuner run TASK …``, and its options but some that take a value."""
     _, _, source, *options = shlex.split(text)
-    if "--seed" in options:
-        at = options.index("--seed")
-        del options[at : at + 2]
+    for option in without:
+        if option in options:
+            at = options.index(option)
+            del options[at : at + 2]
     return source, options
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """What one study may use of a total that several share."""
-
-    time_seconds: float | None
-    gpu_hours: float | None
-
-    def of(self, config: StudyConfig) -> StudyConfig:
-        """The study with no more than this as its budget."""
-        budget = config.budget
-        if self.time_seconds is not None:
-            budget = replace(budget, time_seconds=self.time_seconds)
-        if self.gpu_hours is not None:
-            budget = replace(budget, gpu_hours=min(budget.gpu_hours, self.gpu_hours))
-        return replace(config, budget=budget)
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,8 @@ def _work(directory: Path, record: Record, options: RunOptions) -> ExperimentRep
 def _run_one(directory: Path, record: Record, member: Member, options: RunOptions) -> None:
     """Run or resume one study; one in which no trial completes is told in the report."""
     design, place = record.design, directory / member.directory
-    config = replace(record.slices[member.pair].of(design.config(member.task)), seed=member.seed)
+    part = record.slices[member.pair]
+    config = replace(part.of(design.config(member.task)), seed=member.seed)
     if member.arm == "tpe":
         config = replace(config, sampler="tpe")
     own = replace(
@@ -117,7 +118,7 @@ def _run_one(directory: Path, record: Record, member: Member, options: RunOption
         arm=member.arm,
         out=place,
         known=directory / _history(member.task),
-        command=design.study_command(member),
+        command=design.study_command(member, part),
     )
     try:
         if (place / JOURNAL).is_file():
@@ -170,7 +171,7 @@ def _with_slice(directory: Path, record: Record, member: Member, left: Sequence[
 
 
 def _used(directory: Path, design: Design) -> tuple[float, float]:
-    """Seconds of the searches that are over, and GPU-hours of these with their final fits."""
+    """Seconds and GPU-hours of the studies whose search is over, with their final fits."""
     if design.time_seconds is None and design.gpu_hours is None:
         return 0.0, 0.0
     done = [
@@ -179,7 +180,7 @@ def _used(directory: Path, design: Design) -> tuple[float, float]:
         if _is_finished(directory / member.directory, finalize=False)
     ]
     gpu_seconds = sum(run.bill.total.gpu_seconds for run in done)
-    return sum(run.running_seconds for run in done), gpu_seconds / 3600
+    return sum(run.seconds for run in done), gpu_seconds / 3600
 
 
 @contextmanager

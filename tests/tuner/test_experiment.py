@@ -1,6 +1,7 @@
 """Whole experiments, with a stand-in for the driver that writes what a study would."""
 
 import json
+from collections import defaultdict
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -316,17 +317,27 @@ def test_a_total_budget_is_split_over_what_is_left_alike_for_all_arms(
     assert len(report.missing) == 6
 
 
-def test_what_final_fits_took_of_the_gpus_is_not_handed_out_again(
-    driver: Driver, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("whole", "parts"),
+    [({"gpu_hours": 12.0}, [3, 3, 4, 4]), ({"time_seconds": 60 * 3600.0}, [15, 15, 24, 24])],
+)
+def test_what_final_fits_took_is_not_handed_out_again(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch, whole: dict[str, float], parts: list[int]
 ) -> None:
-    """Four studies share 12 GPU-hours; each takes one to search and one for its final fit."""
-    hours = count(1)
-    monkeypatch.setattr(Journal, "elapsed_seconds", property(lambda log: 3600.0 * next(hours)))
+    """Four studies share a total. Each takes five hours to search and one for its final fit, and
+    one hour of a GPU for either."""
+    hours = defaultdict(lambda: count(1))
+    monkeypatch.setattr(
+        Journal, "elapsed_seconds", property(lambda log: 3600.0 * next(hours[log.path]))
+    )
     driver.gpu, driver.fits = Usage(3600.0, gpu=1.0, gpus=("a",)), 1
-    design = replace(DESIGN, arms=("cold", "warm"), seeds=(5, 6), gpu_hours=12.0)
+    design = replace(DESIGN, arms=("cold", "warm"), seeds=(5, 6), **whole)
     experiment.run_experiment(design, replace(OPTIONS, finalize=False))
-    given = [config.budget.gpu_hours for config, _ in driver.asked]
-    assert given == pytest.approx([3, 3, 4, 4])
+    given = [
+        budget.gpu_hours if "gpu_hours" in whole else (budget.time_seconds or 0) / 3600
+        for budget in (config.budget for config, _ in driver.asked)
+    ]
+    assert given == pytest.approx(parts)
 
 
 def test_an_experiment_in_which_nothing_completes_runs_on_and_says_so(driver: Driver) -> None:

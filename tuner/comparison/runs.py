@@ -29,7 +29,8 @@ class Point:
 class Run:
     """One finished study; ``points`` follow the order in which its trials ended.
 
-    ``running_seconds`` is how long the search took, ``bill`` what all of the study used.
+    ``running_seconds`` is how long the search took, ``seconds`` the whole, final fits included,
+    and ``bill`` what all of the study used.
     """
 
     directory: Path
@@ -39,6 +40,7 @@ class Run:
     finished: Finished
     tested: FinalResult | None
     running_seconds: float
+    seconds: float
     bill: Bill
 
     @property
@@ -94,6 +96,7 @@ def read_run(directory: Path) -> Run:
         now.finished,
         now.tested,
         now.search_seconds,
+        now.seconds,
         now.ledger.bill,
     )
 
