@@ -1,5 +1,6 @@
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +11,10 @@ import pytest
 from docs import generate
 from tuner.arguments import COMMANDS
 from tuner.fields import FIELDS
-from tuner.parser import settings
+from tuner.parser import parse, settings
 
 ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def test_the_reference_is_in_step_with_the_program() -> None:
@@ -54,6 +56,12 @@ def test_every_environment_variable_that_is_read_is_documented() -> None:
         for name in names
     }
     assert read - {""} == set(generate.ENVIRONMENT)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
+def test_every_command_that_a_page_shows_is_understood(page: Path) -> None:
+    for command in re.findall(r"(?m)^(?:    |\$ )tuner (.+)$", page.read_text()):
+        parse(shlex.split(command.replace("…", ""), comments=True))
 
 
 def test_what_is_said_to_protect_is_tested_where_it_is_said() -> None:

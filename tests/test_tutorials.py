@@ -1,5 +1,6 @@
 """The console blocks of the tutorials run, and still print what the pages show."""
 
+import json
 import os
 import re
 import sys
@@ -62,6 +63,20 @@ def test_every_command_of_a_page_has_been_run(page: Path) -> None:
 def test_a_page_links_to_what_exists(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
         assert "://" in target or (page.parent / target).exists(), target
+
+
+def test_the_page_of_comparisons_shows_what_came_of_its_command() -> None:
+    page = " ".join((DOCS / "tutorials" / "comparison.md").read_text().split())
+    results = ROOT / "benchmarks" / "results" / "warm" / "first" / "comparison.json"
+    (contrast,) = [
+        contrast
+        for contrast in json.loads(results.read_text())["contrasts"]
+        if (contrast["candidate"], contrast["baseline"]) == ("warm", "cold")
+    ]
+    area = contrast["results"][0]
+    assert f"area under the regret curve: all tasks: {area['overall']['verdict']}" in page
+    (start,) = re.findall(r"wine-quality-xgboost: (No difference .*?) …", page)
+    assert any(task["verdict"].startswith(start) for task in area["tasks"])
 
 
 def test_a_transcript_shows_commands_with_their_output_and_stops_at_a_failure(
