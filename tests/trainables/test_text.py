@@ -1,6 +1,7 @@
 """Training on small networks; that real ones learn is measured in the head of the module."""
 
 import json
+import re
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -249,3 +250,8 @@ def test_what_cannot_be_trained_is_refused(config: dict[str, Any], words: str) -
 def test_an_unknown_model_is_refused() -> None:
     with pytest.raises(ValueError, match=r"unknown model 'gpt'\. Known: bert-base"):
         run({}, model="gpt")
+
+
+def test_published_weights_are_named_by_their_commit() -> None:
+    pinned = [architecture.revision for architecture in encoders.ARCHITECTURES.values()]
+    assert all(re.fullmatch("[0-9a-f]{40}", revision) for revision in pinned)

@@ -5,9 +5,11 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
+from tests.tuner.tracking.servers import answering
 from tuner.cluster import Cluster, _explain, join
 
 
@@ -75,6 +77,20 @@ def test_a_start_that_fails_on_a_busy_machine_is_tried_again(
     monkeypatch.setattr(ray, "shutdown", lambda: calls.append("shutdown"))
     join("local")
     assert calls == ["local", "shutdown", "local", "shutdown", "local"]
+
+
+def test_who_joins_a_ray_that_asks_for_no_token_is_warned_and_who_starts_one_here_is_not(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import ray
+
+    with answering(200, b"{}") as uri:
+        joined = SimpleNamespace(dashboard_url=uri.removeprefix("http://"))
+        monkeypatch.setattr(ray, "init", lambda **_: joined)
+        join("local")
+        assert capsys.readouterr().err == ""
+        join("10.1.2.3:6379")
+    assert "WARNING: the Ray at 10.1.2.3:6379 asks for no token" in capsys.readouterr().err
 
 
 @pytest.mark.ray
