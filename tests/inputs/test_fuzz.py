@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import json
+import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +27,13 @@ from tuner.parser import parse
 WORDS = [*ARGUMENTS, *" ".join(COMMANDS).split(), "toy-curve", "5", "budget.trials=3", "--", "-"]
 COLUMNS = ["lr", "learning_rate", "max_depth", "kind", "rmse", "state", "study", "seconds", "value"]
 KEYS = ["version", "task", "metric", "space", "budget", "resources", "seed", "float", "int", "log"]
+
+TIMES = int(os.environ.get("FUZZ_TIMES", "1"))
+
+
+def examples(count: int) -> settings:
+    return settings(max_examples=count * TIMES, deadline=None)
+
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
 trees = st.recursive(
@@ -58,39 +66,39 @@ def read(content: bytes) -> None:
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_any_bytes_as_a_configuration(content: bytes) -> None:
     read(content)
 
 
 @given(st.integers(0, len(GOOD)), st.integers(0, 10), st.text(max_size=10))
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_a_right_configuration_with_some_of_it_replaced(place: int, cut: int, text: str) -> None:
     read((GOOD[:place] + text + GOOD[place + cut :]).encode("utf-8", "surrogatepass"))
 
 
 @given(st.dictionaries(st.sampled_from(KEYS), trees, max_size=6))
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_any_tree_as_a_configuration(tree: dict[str, object]) -> None:
     read(repr(tree).encode("utf-8", "surrogatepass"))
 
 
 @given(st.sampled_from(["budget.trials", "space.lr", "metric.low", "seed", "a.b.c"]), st.text())
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_any_text_as_a_value(key: str, text: str) -> None:
     with contextlib.suppress(UsageError):
         load("toy-curve", [Override.parse(f"{key}={text}")])
 
 
 @given(st.lists(st.sampled_from(WORDS) | st.text(max_size=6), max_size=6))
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_any_words_as_a_command_line(words: list[str]) -> None:
     with contextlib.suppress(UsageError, SystemExit), contextlib.redirect_stdout(None):
         parse(words)
 
 
 @given(st.integers(0, len(JOURNAL) - 1), st.binary(min_size=1, max_size=16))
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_any_bytes_in_a_journal(place: int, content: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, FILE_NAME)
@@ -131,13 +139,13 @@ def imported(name: str, write: Callable[[Path], None]) -> None:
 
 
 @given(st.binary(max_size=200) | st.binary(max_size=100).map(lambda tail: b"PAR1" + tail))
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_any_bytes_as_a_past(content: bytes) -> None:
     imported("runs.csv", lambda path: path.write_bytes(content) and None)
 
 
 @given(tables(cells))
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_any_table_as_a_past(table: dict[str, list[object]]) -> None:
     def write(path: Path) -> None:
         with path.open("w", newline="", encoding="utf-8", errors="surrogatepass") as file:
@@ -154,6 +162,6 @@ def test_any_table_as_a_past(table: dict[str, list[object]]) -> None:
     | tables(st.integers(-(2**63), 2**63 - 1))
     | tables(st.lists(st.integers(0, 9), max_size=2))
 )
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_any_parquet_table_as_a_past(table: dict[str, list[object]]) -> None:
     imported("runs.parquet", lambda path: parquet.write_table(pyarrow.table(table), path))
