@@ -64,9 +64,9 @@ def config_changes(header: dict[str, Any]) -> list[str]:
     more.
     """
     words = shlex.split(header["command"])[1:]
-    folder = Path(header.get("folder", ""))
+    folder = Path(header["folder"])
     path = folder.joinpath(*words[1:2])
-    if not header.get("folder") or not folder.is_dir() or not path.is_file():
+    if not folder.is_dir() or not path.is_file():
         return []
     arguments = parse(words)
     arguments.tasks, arguments.data_dir = [str(path)], None

@@ -111,7 +111,6 @@ class StudyConfig:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "StudyConfig":
         """Read what ``to_json`` wrote; raises ``KeyError`` or ``TypeError`` for anything else."""
-        data = {**EARLIER, **data}
         parts = {name: part(**data.get(name, {})) for name, part in PARTS.items()}
         metric, space = Metric.from_json(data["metric"]), SearchSpace.from_json(data["space"])
         return cls(**{**data, **parts, "metric": metric, "space": space})
@@ -126,8 +125,6 @@ PARTS: dict[str, Any] = {
     "tracking": Tracking,
     "final": Final,
 }
-EARLIER = {"final": {"seeds": 1}}
-"""What configurations lack that were written before there were these sections, as it was then."""
 
 
 ARMS = ("tpe", "cold", "default", "warm")

@@ -167,7 +167,7 @@ class TrialContext:
         for folder in (self._kept, self._fresh):
             try:
                 progress = json.loads((folder / PROGRESS_FILE).read_text())
-                unsent = [Measurement.from_json(fields) for fields in progress.get("unsent", [])]
+                unsent = [Measurement.from_json(fields) for fields in progress["unsent"]]
                 self._began = time.monotonic() - float(progress["seconds"])
             except (OSError, ValueError, KeyError, TypeError, AttributeError):
                 continue

@@ -7,6 +7,18 @@ import re
 from typing import Any
 
 
+def header(found: dict[str, Any]) -> dict[str, Any]:
+    """What is kept beside a study: it had one final fit, and no folder, sources or reasons."""
+    config, past = found.get("config", {}), found.get("past", {})
+    refused = past.get("refused")  # a number, before there were reasons
+    return {
+        "folder": "",
+        **found,
+        "config": {"final": {"seeds": 1}, **config},
+        "past": {"sources": [], **past, "refused": refused if isinstance(refused, dict) else {}},
+    }
+
+
 def event(kind: str, body: dict[str, Any]) -> dict[str, Any]:
     """The fields of an event: how far the past was trusted stood in a trial's origin alone."""
     if kind == "started" and "trust" not in body:

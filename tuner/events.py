@@ -97,7 +97,7 @@ class Finished:
 class FinalFit:
     """The best configuration was trained with a seed and measured on the test data.
 
-    ``seed`` is None in journals from before there were several: it was the study's own.
+    ``seed`` None is the study's own: a journal did not say so before there were several.
     """
 
     config: Config

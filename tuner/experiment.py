@@ -150,8 +150,8 @@ def _is_finished(place: Path, finalize: bool) -> bool:
     now = Standing(study, entries)
     if now.finished is None:
         return False
-    fits = header["config"].get("final", {}).get("seeds", 1)
-    return not finalize or len(now.final_fits) >= fits or now.study.best is None
+    seeds = header["config"]["final"]["seeds"]
+    return not finalize or len(now.final_fits) >= seeds or now.study.best is None
 
 
 def _with_slice(directory: Path, record: Record, member: Member, left: Sequence[Member]) -> Record:

@@ -70,9 +70,8 @@ class Journal(Standing):
 
     def seeds_left(self, count: int) -> list[int]:
         """Those of ``count`` final seeds that the journal holds no test of."""
-        own = self._study.seed
-        done = {own if fit.seed is None else fit.seed for fit in self.final_fits}
-        return [seed for seed in final_seeds(own, count) if seed not in done]
+        done = {fit.seed for fit in self.final_fits}
+        return [seed for seed in final_seeds(self._study.seed, count) if seed not in done]
 
     @property
     def elapsed_seconds(self) -> float:

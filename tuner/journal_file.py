@@ -11,6 +11,7 @@ from typing import Any
 from zlib import crc32
 
 from meta.study import Study
+from tuner import earlier
 from tuner.errors import EnvironmentFault, JournalDamaged, RunDirectoryError
 from tuner.events import Event, read_event, write_event
 
@@ -85,7 +86,7 @@ def read_study(row: tuple[Any, ...]) -> tuple[Study, dict[str, Any]]:
     if checksum != _checksum(version, body):
         raise ValueError("the header was altered")
     data = json.loads(body)
-    return Study.from_json(data["study"]), data["header"]
+    return Study.from_json(data["study"]), earlier.header(data["header"])
 
 
 def read_entries(connection: sqlite3.Connection, after: int = 0) -> Iterator[Entry]:

@@ -94,7 +94,6 @@ class Ledger:
         self._offered = {SEARCH: 0.0, FINAL_FITS: 0.0}
         self._stretch: Stretch | None = None
         self._latest = 0.0
-        self._before = 0.0
         self._search_gpu_seconds: float | None = None
 
     def enter(self, event: Event, elapsed_seconds: float) -> None:
@@ -113,8 +112,7 @@ class Ledger:
                 self._release(trial, elapsed_seconds)
             case Ended(trial):
                 self._release(trial, elapsed_seconds)
-            case Finished(_, gpu_hours):
-                self._before = gpu_hours
+            case Finished():
                 self._close_stretch()
                 self._search_gpu_seconds = self.gpu_seconds()
                 self._stretch = self._new_stretch(elapsed_seconds)
@@ -129,9 +127,7 @@ class Ledger:
 
     @property
     def gpu_hours(self) -> float:
-        """Occupied hours of all GPUs; of an old journal without a ledger, what it ended with."""
-        if not self.sessions:
-            return self._before
+        """Occupied hours of all GPUs."""
         return self.gpu_seconds() / 3600
 
     @property
@@ -159,7 +155,7 @@ class Ledger:
         held = sum(one.seconds * one.cpu for one in usages)
         busy = gpu_seconds if self._gpus else usage.seconds
         offered = self._offered[phase] + (self._open() if phase == self._phase else 0.0)
-        # In older journals final fits may have been more at once than trials were.
+        # Final fits that came to nothing had places, too, and are not counted in the stretch.
         offered = max(offered, busy if phase == FINAL_FITS else 0.0)
         return Part(usage, held, gpu_seconds, min(busy, offered), offered)
 

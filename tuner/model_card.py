@@ -87,13 +87,14 @@ def _data(run: Run, rows: Mapping[str, int]) -> str:
 
 def _tests(run: Run, tested: FinalResult) -> str:
     own = run.study.seed
-    seeds = [own if fit.seed is None else fit.seed for fit in tested.fits]
-    values = [f"{fit.value:.6g}" for fit in tested.fits]
-    kept = [f"{seed} (the model kept here)" if seed == own else seed for seed in seeds]
+    rows = [
+        (f"{fit.seed} (the model kept here)" if fit.seed == own else fit.seed, f"{fit.value:.6g}")
+        for fit in tested.fits
+    ]
     head = ("seed", f"{run.study.metric.name} ({run.study.metric.mode})")
     means = [(f"mean {name}", f"{value:.6g}") for name, value in tested.metrics.items()]
     return (
-        _table(head, [*zip(kept, values, strict=True), *means])
+        _table(head, [*rows, *means])
         + "\n\nEach seed met the test rows once. ± is half of the 95 % t-interval of the mean over"
         " the seeds, which\ndiffer in the training alone: it says nothing of other data."
     )

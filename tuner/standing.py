@@ -1,7 +1,7 @@
 """How a study stands: the one fold of its events, for a run, a resume and every reader alike."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from meta.study import Metric, Study, Trial, TrialState
 from tuner.events import Ended, Event, FinalFit, Finished, Memory, fold
@@ -68,6 +68,8 @@ class Standing:
                 self._compare(self.trials[id], seconds)
             case Finished():
                 self.finished, self.search_seconds = event, seconds
+            case FinalFit(seed=None):
+                self.final_fits.append(replace(event, seed=self._study.seed))
             case FinalFit():
                 self.final_fits.append(event)
 

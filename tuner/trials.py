@@ -104,7 +104,7 @@ def _search(session: Session, packing: Packing) -> StudySearch:
         session.config.budget.trials,
         session.allotment.concurrency,
         packing,
-        load_prior(journal.path.parent, bool(past.get("sources"))),  # older journals lack it
+        load_prior(journal.path.parent, bool(past["sources"])),
     )
 
 

@@ -62,8 +62,7 @@ def test_a_file_that_is_gone_and_a_built_in_task_change_nothing(header: dict[str
     Path("x.yaml").unlink()
     assert config_changes(header) == []
     assert config_changes({**header, "command": "tuner run toy-curve --seed 3"}) == []
-    del header["folder"]
-    assert config_changes(header) == []
+    assert config_changes({**header, "folder": "gone"}) == []
 
 
 def test_where_the_resume_is_typed_changes_nothing(

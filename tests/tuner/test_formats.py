@@ -34,6 +34,17 @@ def test_a_journal_of_before_is_opened_and_drawn(run_dir: Path) -> None:
     assert "bowl-curve" in Page((run_dir / "report.html").read_text()).text
 
 
+@pytest.mark.parametrize("run_dir", FORMATS, indirect=True)
+def test_what_is_kept_beside_a_study_is_in_the_words_of_today(run_dir: Path) -> None:
+    journal = Journal.open(run_dir)
+    journal.close()
+    past = journal.header["past"]
+    assert [{*source} for source in past["sources"]] in ([], [{"id", "name", "related", "trials"}])
+    assert past["refused"] == {}
+    assert journal.header["config"]["final"] == {"seeds": 1}
+    assert [fit.seed for fit in journal.final_fits] in ([], [journal.study.seed])
+
+
 @pytest.mark.parametrize("run_dir", ["one-final-fit"], indirect=True)
 def test_how_far_the_past_was_trusted_stood_in_the_origin(run_dir: Path) -> None:
     journal = Journal.open(run_dir)
@@ -52,5 +63,5 @@ def test_a_study_that_was_over_before_is_only_reported(
     before = (run_dir / "journal.db").read_bytes()
     report = resume(run_dir, RunOptions(quiet=True, address="127.0.0.1:1"))
     assert report.tested is not None
-    assert [fit.seed for fit in report.tested.fits] == [None]
+    assert [fit.seed for fit in report.tested.fits] == [report.study.seed]
     assert (run_dir / "journal.db").read_bytes() == before

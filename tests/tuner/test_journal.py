@@ -3,6 +3,7 @@
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,12 @@ STUDY = Study(
     features={"rows": 10.0},
     fingerprint="f00d",
 )
-HEADER = {"versions": {"ray": "2.60"}, "recommended": []}
+HEADER: dict[str, Any] = {
+    "config": {"final": {"seeds": 3}},
+    "past": {"points": [], "sources": [], "refused": {}},
+    "folder": "",
+    "versions": {"ray": "2.60"},
+}
 
 
 def measured(trial: int, step: int, value: float = 0.5) -> Measured:
@@ -101,13 +107,13 @@ def test_a_trial_that_ends_has_its_state_and_reason() -> None:
 def test_a_journal_that_is_opened_again_holds_the_same(tmp_path: Path) -> None:
     journal = write_study(tmp_path, 3)
     journal.append(Started(3, {"x": 0.3}, "default", 9), measured(3, 1))
-    journal.append(Finished("budget used", 0.25), FinalFit({"x": 0.1}, 0.4, {"mae": 0.3}, 1.5))
+    journal.append(Finished("budget used", 0.25), FinalFit({"x": 0.1}, 0.4, {"mae": 0.3}, 1.5, 3))
     journal.close()
     again = Journal.open(tmp_path)
     assert again.study == journal.study
     assert again.header == HEADER
     assert again.finished == Finished("budget used", 0.25)
-    assert again.tested == FinalResult((FinalFit({"x": 0.1}, 0.4, {"mae": 0.3}, 1.5),))
+    assert again.tested == FinalResult((FinalFit({"x": 0.1}, 0.4, {"mae": 0.3}, 1.5, 3),))
 
 
 def test_the_study_lists_its_trials_by_number(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from meta.study import TrialState
 from tests.tuner.studies import journal, trial
 from tuner.bill import Shares
-from tuner.events import Allotted, Ended, Event, FinalFit, Finished, Requeued, Started, Used
+from tuner.events import Allotted, Ended, Event, FinalFit, Finished, Requeued, Used
 from tuner.journal import Journal
 from tuner.ledger import Ledger
 from tuner.usage import Usage
@@ -124,11 +124,10 @@ def test_a_final_fit_that_was_lost_and_repeated_had_one_place() -> None:
     assert ledger.bill.final_fits.busy_seconds == 2 * HOUR
 
 
-def test_more_final_fits_at_once_than_trials_leave_no_share_below_nothing() -> None:
-    one = Allotted(1.0, 0.0, 1)
-    fits = [*fitted(3), *fitted(3)]
-    ledger = fold((0, one), (2, trained(0)), (2, Finished("done")), *fits)
-    assert ledger.bill.shares == Shares(1 / 4, 2 / 4, 1 / 4)
+def test_a_final_fit_that_came_to_nothing_had_a_place() -> None:
+    fits = [(3, trained(None)), *fitted(3)]
+    ledger = fold((0, CPU), (2, trained(0)), (2, Finished("done")), *fits)
+    assert ledger.bill.shares == Shares(1 / 6, 2 / 6, pytest.approx(3 / 6))
 
 
 def test_final_fits_of_later_sessions_are_added_and_the_pause_between_is_not() -> None:
@@ -157,12 +156,6 @@ def test_bills_of_several_studies_add_up() -> None:
     bill = fold((0, CPU), (2, trained(0)), (2, Finished("done")), *fitted(3)).bill
     assert (bill + bill).shares == bill.shares
     assert (bill + bill).total.usage.cpu_seconds == 2 * HOUR
-
-
-def test_an_old_journal_has_the_hours_it_ended_with_and_no_overhead() -> None:
-    ledger = fold((0, Started(0, {}, "", 0)), (1, ends(0)), (1, Finished("done", 0.75)))
-    assert (ledger.gpu_hours, ledger.bill.shares) == (0.75, None)
-    assert (ledger.to_json()["gpu_hours"], ledger.to_json()["overhead"]) == (0.75, None)
 
 
 def test_the_ledger_survives_in_the_journal(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def leaks(table: Table) -> list[str]:
     notes = []
     for arms in table.values():
         for run in arms.values():
-            sources = {source["id"] for source in run.header["past"].get("sources", ())}
+            sources = {source["id"] for source in run.header["past"]["sources"]}
             known = sorted(sources & compared.keys() - {run.study.id})
             if known:
                 notes.append(

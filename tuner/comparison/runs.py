@@ -49,10 +49,9 @@ class Run:
         return self.points[-1].best if self.points else None
 
     @property
-    def tested_seeds(self) -> frozenset[int]:
+    def tested_seeds(self) -> frozenset[int | None]:
         """The seeds of its final fits."""
-        fits, own = self.tested.fits if self.tested else (), self.study.seed
-        return frozenset(own if fit.seed is None else fit.seed for fit in fits)
+        return frozenset(fit.seed for fit in self.tested.fits) if self.tested else frozenset()
 
     @property
     def training_seconds(self) -> float:

@@ -106,7 +106,7 @@ Part = tuple[str, str, float]
 
 
 def _parts(run: Run, lanes: Sequence[Sequence[Span]]) -> list[Part]:
-    """By the ledger; by the trials' times in a journal from before there was one."""
+    """By the ledger; by the trials' times where no worker said what it used."""
     bill = run.ledger.bill
     if bill.shares:
         search, final = bill.search.busy_seconds, bill.final_fits.busy_seconds

@@ -101,10 +101,7 @@ def _values(run: Run, best: Trial) -> Table:
 
 def _seeds(run: Run, tested: FinalResult) -> Table:
     """The test value of each training of the best configuration."""
-    rows = [
-        (run.study.seed if fit.seed is None else fit.seed, fit.value, f"{fit.seconds:.0f}")
-        for fit in tested.fits
-    ]
+    rows = [(fit.seed, fit.value, f"{fit.seconds:.0f}") for fit in tested.fits]
     return Table("Test value of each final training", ("seed", run.study.metric.name, "s"), rows)
 
 

@@ -44,7 +44,7 @@ class Timeline(Standing):
     @property
     def is_tested(self) -> bool:
         """Whether all final fits are done."""
-        seeds: int = self.header.get("config", {}).get("final", {}).get("seeds", 1)
+        seeds: int = self.header["config"]["final"]["seeds"]
         return len(self.final_fits) >= seeds
 
     @property
