@@ -1,6 +1,7 @@
 """Both kinds of pages without eyes and without a mouse."""
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -14,6 +15,9 @@ PAGES = {
     "study": study_page([finished_run()]),
     "studies": study_page([finished_run(), run(*TRIALS, seed=1)]),
     "comparison": comparison_page(comparison()),
+    "comparison with studies": comparison_page(
+        replace(comparison(), tasks=("toy-curve",), arms=("warm",), curves=()), [finished_run()]
+    ),
 }
 
 

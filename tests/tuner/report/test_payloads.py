@@ -1,5 +1,7 @@
 """Whatever stands in a name, a parameter or a reason: on the page it is text."""
 
+from dataclasses import replace
+
 import pytest
 
 from meta.space import Categorical, Float, SearchSpace
@@ -80,6 +82,16 @@ def test_a_payload_in_a_comparison_is_text(payload: str) -> None:
     assert skeleton(comparison_page(comparison(payload))) == skeleton(
         comparison_page(comparison("harmless"))
     )
+    assert skeleton(_with_a_study(payload)) == skeleton(_with_a_study("harmless"))
+
+
+def _with_a_study(text: str) -> str:
+    shown = poisoned(text)
+    tasks, arms = (shown.study.task.id,), (shown.study.arm,)
+    made = replace(comparison(text), tasks=tasks, arms=arms, curves=())
+    html = comparison_page(made, [shown])
+    assert 'id="run1-weight"' in html
+    return html
 
 
 def test_a_payload_is_shown_as_it_is() -> None:
