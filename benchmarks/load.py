@@ -1,13 +1,14 @@
 """Whether what a study costs stays flat: in a long study, in a full store, and beside others.
 
-    python -m benchmarks.load                                         (hours)
-    python -m benchmarks.load --trials 1000 --studies 8 --processes 6
+    python -m benchmarks.load                                              (two hours)
+    python -m benchmarks.load long full beside --trials 1000 --studies 8 --processes 6
 
-`long` watches one study of trivial trials from outside: memory, open files and processes of the
-driver and all that it started, shared memory of the machine, and the seconds per trial, in tenths
-of the study. `full` runs studies into one store one after the other: seconds and peak memory of
-each. `beside` starts `tuner run` several times at once on one new store, and counts what the store
-has in the end.
+Each part is kept when it is done. `long` watches one study of trivial trials from outside: memory,
+open files and processes of the driver and all that it started, shared memory of the machine, and
+the seconds per trial, in tenths of the study; then it times the study's page and the first list of
+its store that MLflow's pages ask for. `full` runs studies into one store one after the other:
+seconds and peak memory of each, and the same list. `beside` starts `tuner run` several times at
+once on one Ray and one new store, and counts what the store has in the end.
 """
 
 import argparse
@@ -19,10 +20,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import date
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -30,15 +32,21 @@ from typing import Any
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
+from benchmarks.faults.trials import one_ray
 from tuner.errors import RunDirectoryError
 from tuner.journal_file import connect_readonly
+from tuner.report import write_report
 from tuner.tracking import read_studies
+from tuner.tracking.store import connect
 
 RESULTS = Path(__file__).parent / "results" / "load.json"
 SHARED = "/dev/shm"
 PAUSE_SECONDS = 1.0
 PARTS = 10
 STUDY_TRIALS = 8
+LISTED = 100
+"""Runs in the first list that MLflow's pages show."""
+EXPERIMENT = "warmtune"
 ENDED = "SELECT count(*) FROM events WHERE kind = 'ended'"
 FLAT = 1.5
 """The last tenth may take so many times what the second took; the first holds the start."""
@@ -132,7 +140,30 @@ def tenths(samples: list[Sample], trials: int) -> list[dict[str, float]]:
     return [{name: round(value, 4) for name, value in row.items()} for row in rows]
 
 
-def full(studies: int, folder: Path) -> list[dict[str, float]]:
+def listed(folder: Path) -> float:
+    """Seconds to the newest runs of the store, as MLflow's pages ask for them."""
+    client = connect(f"sqlite:///{folder / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name(EXPERIMENT)
+    assert experiment is not None
+    began = time.monotonic()
+    client.search_runs([experiment.experiment_id], max_results=LISTED)
+    return round(time.monotonic() - began, 2)
+
+
+def one_long(trials: int, folder: Path) -> dict[str, Any]:
+    samples = long(trials, folder)
+    page = folder / "page.html"
+    began = time.monotonic()
+    write_report([folder / "run"], page)
+    return {
+        "tenths": tenths(samples, trials),
+        "page_seconds": round(time.monotonic() - began, 2),
+        "page_megabytes": round(page.stat().st_size / 1e6, 2),
+        "list_seconds": listed(folder),
+    }
+
+
+def full(studies: int, folder: Path) -> dict[str, Any]:
     """Seconds and peak memory of each study, and how large the store is after it."""
     rows = []
     for seed in range(studies):
@@ -145,16 +176,20 @@ def full(studies: int, folder: Path) -> list[dict[str, float]]:
         size = (folder / "mlflow.db").stat().st_size / 1e6
         row = {"seconds": time.monotonic() - began, "megabytes": most, "store_megabytes": size}
         rows.append({name: round(value, 2) for name, value in row.items()})
-    return rows
+    return {"studies": rows, "list_seconds": listed(folder)}
 
 
 def beside(processes: int, folder: Path) -> dict[str, float]:
     """What a store has of studies that were written at the same time."""
+    import ray
+
     began = time.monotonic()
     options = ("--trials", str(STUDY_TRIALS), "--no-history", "--concurrency", "1")
-    running = [tuner(folder, *options, "--seed", str(seed)) for seed in range(processes)]
-    codes = [study.wait() for study in running]
-    found = read_studies(f"sqlite:///{folder / 'mlflow.db'}", "warmtune").studies
+    with one_ray():
+        options += ("--address", ray.get_runtime_context().gcs_address)
+        running = [tuner(folder, *options, "--seed", str(seed)) for seed in range(processes)]
+        codes = [study.wait() for study in running]
+    found = read_studies(f"sqlite:///{folder / 'mlflow.db'}", EXPERIMENT).studies
     return {
         "processes": processes,
         "failed": sum(code != 0 for code in codes),
@@ -183,34 +218,44 @@ def draw(rows: list[dict[str, float]], path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Whether what a study costs stays flat.")
+    parser.add_argument("parts", nargs="*", default=["long", "full", "beside"])
     parser.add_argument("--trials", type=int, default=10_000)
     parser.add_argument("--studies", type=int, default=100)
     parser.add_argument("--processes", type=int, default=20)
     parser.add_argument("--out", type=Path, default=RESULTS)
     asked = parser.parse_args()
-    result: dict[str, Any] = {
-        "date": date.today().isoformat(),
-        "command": f"python -m benchmarks.load --trials {asked.trials} --studies {asked.studies}"
-        f" --processes {asked.processes}",
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "ray": version("ray"),
+    measures: dict[str, Callable[[Path], dict[str, Any]]] = {
+        "long": partial(one_long, asked.trials),
+        "full": partial(full, asked.studies),
+        "beside": partial(beside, asked.processes),
     }
-    with tempfile.TemporaryDirectory() as name:
-        folders = [Path(name) / part for part in ("long", "full", "beside")]
-        for folder in folders:
-            folder.mkdir()
-        result["long"] = tenths(long(asked.trials, folders[0]), asked.trials)
-        result["full"] = full(asked.studies, folders[1])
-        result["beside"] = beside(asked.processes, folders[2])
-    asked.out.write_text(json.dumps(result, indent=1) + "\n")
-    draw(result["long"], asked.out.with_suffix(".svg"))
-    print(json.dumps(result, indent=1))
-    lost = result["beside"]["expected_trials"] - result["beside"]["trials"]
-    last, second = result["long"][-1], result["long"][min(1, len(result["long"]) - 1)]
-    slower = last["seconds_per_trial"] / (second["seconds_per_trial"] or 1.0)
-    if lost or slower > FLAT:
-        sys.exit(f"not flat: {lost} trials lost, the last tenth takes {slower:.2f} times as long")
+    for part in asked.parts:
+        with tempfile.TemporaryDirectory() as folder:
+            result = measures[part](Path(folder))
+        about = {
+            "date": date.today().isoformat(),
+            "cores": os.cpu_count(),
+            "python": platform.python_version(),
+            "ray": version("ray"),
+        }
+        kept = json.loads(asked.out.read_text()) if asked.out.exists() else {}
+        kept[part] = {**about, **result}
+        asked.out.write_text(json.dumps(kept, indent=1) + "\n")
+        print(part, json.dumps(kept[part], indent=1), flush=True)
+    judge(kept, asked.out)
+
+
+def judge(kept: dict[str, Any], out: Path) -> None:
+    """Draw the long study; exit with a message if a cost is not flat or a trial was lost."""
+    counts = kept.get("beside", {"expected_trials": 0, "trials": 0})
+    if lost := counts["expected_trials"] - counts["trials"]:
+        sys.exit(f"{lost} trials lost")
+    if "long" in kept:
+        rows = kept["long"]["tenths"]
+        draw(rows, out.with_suffix(".svg"))
+        slower = rows[-1]["seconds_per_trial"] / (rows[1]["seconds_per_trial"] or 1.0)
+        if slower > FLAT:
+            sys.exit(f"not flat: the last tenth takes {slower:.2f} times as long as the second")
 
 
 if __name__ == "__main__":

@@ -5,10 +5,12 @@ trial gets its final state; the searcher then reads that state from the journal.
 """
 
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import ray
+from ray.exceptions import ActorUnavailableError, RayActorError
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial as RayTrial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
@@ -23,6 +25,8 @@ from tuner.packing import Packing
 from tuner.usage import Usage
 
 WORKER_RETRIES = 1
+UNREACHABLE_RETRIES = 5
+"""A worker that lives but could not be reached says nothing against its trial."""
 
 
 class StudyScheduler(FIFOScheduler):
@@ -44,6 +48,7 @@ class StudyScheduler(FIFOScheduler):
         self._packing = packing
         self._timeout_seconds = timeout_seconds
         self._heard: dict[int, float] = {}
+        self._losses: Counter[tuple[int, bool]] = Counter()
         for trial in journal.trials.values():
             for measurement in trial.measurements:
                 asha.judge(trial.id, measurement)
@@ -62,12 +67,21 @@ class StudyScheduler(FIFOScheduler):
         self._record(trial.config["trial"], result)
 
     def on_trial_error(self, tune_controller: TuneController, trial: RayTrial) -> None:
-        """Fail a trial that lost its worker once too often; Ray calls this for every loss."""
+        """Fail a trial that lost its worker once too often; the search hands out any other again.
+
+        Except from a node that is being taken away: then Ray does, and it counts for nothing.
+        """
         id = trial.config["trial"]
         seconds = self._seconds(id)
         self._heard.pop(id, None)
+        error = trial.get_pickled_error()
+        if isinstance(error, RayActorError) and error.preempted:
+            return
+        unreachable = isinstance(error, ActorUnavailableError)
+        self._losses[id, unreachable] += 1
+        most = UNREACHABLE_RETRIES if unreachable else WORKER_RETRIES
         running = self._journal.trials[id].state is TrialState.RUNNING
-        if running and trial.run_metadata.num_failures > WORKER_RETRIES:
+        if running and self._losses[id, unreachable] > most:
             lacked, reason = _loss(Path(trial.error_file).read_text())
             self._journal.append(Ended(id, TrialState.FAILED, redact(reason), seconds, lacked))
 
@@ -87,7 +101,6 @@ class StudyScheduler(FIFOScheduler):
         if self._journal.trials[id].state is TrialState.RUNNING:
             reason = f"no report for {self._timeout_seconds:g} s (budget.step_timeout)"
             self._journal.append(Ended(id, TrialState.FAILED, reason, self._seconds(id)))
-        trial.max_failures = 0  # it would hang again
         ray.kill(worker)
 
     def _seconds(self, id: int) -> float:
@@ -141,6 +154,8 @@ def _loss(error: str) -> tuple[Memory | None, str]:
     """Ray learns of a worker's end from a closed socket: neither signal nor exit code are known."""
     if "running low on memory" in error:
         return Memory.HOST, out_of(Memory.HOST, "Ray killed its worker process twice")
+    if "unavailable" in error:
+        return None, f"its worker process could not be reached {UNREACHABLE_RETRIES + 1} times"
     if "died" in error:
         return None, "its worker process died twice (killed, e.g. by signal 9, crashed, or left)"
     return None, f"its worker failed twice: {error.strip().splitlines()[-1]}"

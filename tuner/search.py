@@ -55,8 +55,9 @@ class StudySearch(OptunaSearch):
 
     That is one less for each trial for which the memory of the machine was too small.
 
-    First come the trials that an interruption left running or that ran out of GPU memory, then the
-    recommended points, then what the sampler proposes; each waits until ``packing`` has room.
+    First come the trials that an interruption left running, that ran out of GPU memory or lost
+    their worker, then the recommended points, then what the sampler proposes; each waits until
+    ``packing`` has room.
     Before every proposal the sampler is seeded by the study's seed and the trial's number: it
     depends on nothing but the journal and the prior, so a resumed study goes on exactly like an
     uninterrupted one.
@@ -103,8 +104,7 @@ class StudySearch(OptunaSearch):
             return None
         if not self._waiting:
             if len(self._asked) >= self._trials:
-                may_come_back = self._running and self._packing.gpus.count
-                return None if may_come_back else Searcher.FINISHED
+                return None if self._running else Searcher.FINISHED  # one may come back
             if not self._packing.has_room():
                 return None
             self._waiting.append(self._propose())

@@ -1,5 +1,6 @@
 """Runs the trials of a study on Ray Tune until they are all done or a limit is reached."""
 
+import logging
 import os
 import tempfile
 from collections.abc import Callable
@@ -15,10 +16,10 @@ from tuner.checkpoints import drop_when_ended
 from tuner.events import Ended, Finished
 from tuner.journal import Journal
 from tuner.limits import Limits
-from tuner.packing import MAX_REQUEUES, Packing
+from tuner.packing import Packing
 from tuner.priors import load_prior
 from tuner.resources import Allotment, predictor
-from tuner.scheduler import WORKER_RETRIES, StudyScheduler
+from tuner.scheduler import StudyScheduler
 from tuner.search import StudySearch
 from tuner.session import Session
 from tuner.worker import run_trial
@@ -42,7 +43,6 @@ def run_trials(session: Session, final_fits: int = 0) -> None:
     limits = Limits(journal, config.budget, session.signals, final_fits)
     packing = _packing(session)
     drop_when_ended(journal)
-    tries = 1 + (MAX_REQUEUES if allotment.gpu else 0)
     trainable = partial(run_trial, session.setting, session.data)
     with tempfile.TemporaryDirectory(prefix="warmtune-") as scratch:
         tuner = tune.Tuner(
@@ -50,14 +50,13 @@ def run_trials(session: Session, final_fits: int = 0) -> None:
             tune_config=tune.TuneConfig(
                 search_alg=_search(session, packing),
                 scheduler=_scheduler(session, packing),
-                num_samples=tries * (config.budget.trials - len(journal.ended)),
+                num_samples=-1,  # the search ends it
                 reuse_actors=True,
             ),
             run_config=tune.RunConfig(
                 name=journal.study.id,
                 storage_path=scratch,
                 stop=limits,
-                failure_config=tune.FailureConfig(max_failures=WORKER_RETRIES),
                 verbose=0,
             ),
         )
@@ -67,6 +66,7 @@ def run_trials(session: Session, final_fits: int = 0) -> None:
 
 
 def _fit(tuner: tune.Tuner, journal: Journal) -> None:
+    logging.getLogger("ray.tune.tune").setLevel(logging.CRITICAL)  # lists trials that lost workers
     try:
         tuner.fit()
     except Exception:

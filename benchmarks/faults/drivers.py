@@ -24,7 +24,7 @@ SEED = 0
 TRIALS = 16
 """Those of ``SLOW_YAML``."""
 LOSSES = {
-    "CoreWorkerService.grpc_client.PushTask": 20,
+    "CoreWorkerService.grpc_client.PushTask": 5,
     "NodeManagerService.grpc_client.RequestWorkerLease": 5,
     "CoreWorkerService.grpc_client.GetObjectStatus": 20,
 }

@@ -50,7 +50,7 @@ Configurations, command lines, journals and tables of past trials are fuzzed bes
 LOAD_TEXT = """
 ## Load
 
-`{command}`, on {cores} cores.
+`python -m benchmarks.load`, on {cores} cores.
 
 A study of {trials} trivial trials, the driver with all that it started:
 
@@ -64,11 +64,16 @@ A study of {trials} trivial trials, the driver with all that it started:
 
 ![These over the trials](../benchmarks/results/load.svg)
 
+Its page is written in {page_seconds:.1f} s and has {page_megabytes:.1f} MB; the store gives the
+first hundred runs to MLflow's pages in {list_seconds:.1f} s.
+
 {studies} studies into one store, one after the other: the first took {begin[seconds]:.0f} s and
 {begin[megabytes]:.0f} MB at the most, the last {end[seconds]:.0f} s and {end[megabytes]:.0f} MB.
+The first hundred runs are then listed in {full_list_seconds:.1f} s.
 
-{beside[processes]} `tuner run` at the same time on one new store: {beside[failed]} failed, and it
-held {beside[trials]} of their {beside[expected_trials]} trials after {beside[seconds]:.0f} s.
+{beside[processes]} `tuner run` at the same time on one Ray and one new store: {beside[failed]}
+failed, and it held {beside[trials]} of their {beside[expected_trials]} trials after
+{beside[seconds]:.0f} s.
 """
 
 
@@ -81,10 +86,13 @@ def page(faults: dict[str, Any], bad_input: dict[str, Any], load: dict[str, Any]
 
 
 def _load(load: dict[str, Any]) -> str:
-    tenths, studies = load["long"], load["full"]
+    long, tenths, studies = load["long"], load["long"]["tenths"], load["full"]["studies"]
     return LOAD_TEXT.format(
-        command=load["command"],
-        cores=load["cores"],
+        cores=long["cores"],
+        page_seconds=long["page_seconds"],
+        page_megabytes=long["page_megabytes"],
+        list_seconds=long["list_seconds"],
+        full_list_seconds=load["full"]["list_seconds"],
         trials=int(tenths[-1]["trials"]),
         first=tenths[1],
         last=tenths[-1],

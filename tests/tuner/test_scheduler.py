@@ -1,10 +1,12 @@
 """What Ray's results become in the journal, and which trials go on."""
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ray.exceptions import ActorUnavailableError, RayActorError
 from ray.tune.schedulers import TrialScheduler
 
 from meta.study import Measurement, TrialState
@@ -25,10 +27,8 @@ def batch(*values: float, first: int = 1, ended: Any = None) -> dict[str, Any]:
     return {"measurements": measurements, "ended": ended, "value": values and values[-1]}
 
 
-def ray_trial(id: int, failures: int = 0, error: Path = Path()) -> Any:
-    return SimpleNamespace(
-        config={"trial": id}, run_metadata=SimpleNamespace(num_failures=failures), error_file=error
-    )
+def ray_trial(id: int) -> Any:
+    return SimpleNamespace(config={"trial": id})
 
 
 @pytest.fixture
@@ -122,38 +122,67 @@ def test_rungs_are_refilled_from_the_journal(tmp_path: Path) -> None:
     assert report(resumed, 1, batch(0.9)) == TrialScheduler.STOP
 
 
-def test_a_first_lost_worker_is_no_failure(
-    scheduler: StudyScheduler, log: Journal, tmp_path: Path
-) -> None:
-    scheduler.on_trial_error(None, ray_trial(0, 1))  # type: ignore[arg-type]
-    assert log.trials[0].state is TrialState.RUNNING
+@pytest.fixture
+def lose(scheduler: StudyScheduler, tmp_path: Path) -> Callable[[Exception], None]:
+    """Tells the scheduler that trial 0 lost its worker by an error."""
+    file = tmp_path / "error.txt"
+
+    def lose(error: Exception) -> None:
+        file.write_text(f"Failure # 1\n{error}\n")
+        trial = SimpleNamespace(
+            config={"trial": 0}, error_file=file, get_pickled_error=lambda: error
+        )
+        scheduler.on_trial_error(None, trial)  # type: ignore[arg-type]
+
+    return lose
+
+
+DIED = RayActorError(error_msg="The actor died unexpectedly before finishing this task.\n (1) OOM")
+UNREACHABLE = ActorUnavailableError("RpcError", None)
 
 
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        ("The actor died unexpectedly before finishing this task.\n (1) OOM", "died twice"),
-        ("RuntimeError: x\nModuleNotFoundError: No module named 'mine'\n", "named 'mine'"),
+        (DIED, "its worker process died twice"),
+        (RuntimeError("x\nModuleNotFoundError: No module named 'mine'"), "named 'mine'"),
     ],
 )
 def test_a_second_lost_worker_fails_the_trial(
-    scheduler: StudyScheduler, log: Journal, tmp_path: Path, error: str, reason: str
+    lose: Callable[[Exception], None], log: Journal, error: Exception, reason: str
 ) -> None:
-    file = tmp_path / "error.txt"
-    file.write_text(error)
-    scheduler.on_trial_error(None, ray_trial(0, 2, file))  # type: ignore[arg-type]
+    lose(error)
+    assert log.trials[0].state is TrialState.RUNNING
+    lose(error)
     assert log.trials[0].state is TrialState.FAILED
     assert reason in log.trials[0].reason
 
 
-def test_a_trial_that_lost_its_worker_trained_before_its_last_report_and_after(
-    scheduler: StudyScheduler, log: Journal, tmp_path: Path
+def test_a_worker_out_of_reach_is_no_dead_one(
+    lose: Callable[[Exception], None], log: Journal
 ) -> None:
-    file = tmp_path / "error.txt"
-    file.write_text("died")
+    for error in (DIED, *[UNREACHABLE] * 5):
+        lose(error)
+    assert log.trials[0].state is TrialState.RUNNING
+    lose(UNREACHABLE)
+    assert log.trials[0].reason == "its worker process could not be reached 6 times"
+
+
+def test_a_node_that_is_taken_away_counts_for_nothing(
+    lose: Callable[[Exception], None], log: Journal
+) -> None:
+    for _ in range(9):
+        lose(RayActorError(preempted=True))
+    assert log.trials[0].state is TrialState.RUNNING
+
+
+def test_a_trial_that_lost_its_worker_trained_before_its_last_report_and_after(
+    scheduler: StudyScheduler, log: Journal, lose: Callable[[Exception], None]
+) -> None:
+    lose(DIED)
     report(scheduler, 0, batch(0.5, 0.4))
     scheduler._heard[0] -= 100
-    scheduler.on_trial_error(None, ray_trial(0, 2, file))  # type: ignore[arg-type]
+    lose(DIED)
     assert log.trials[0].seconds == pytest.approx(100.1, abs=5)
 
 

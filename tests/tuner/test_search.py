@@ -160,10 +160,14 @@ def test_no_more_trials_run_at_once_than_may(log: Journal) -> None:
     assert ours.suggest("b")["trial"] == 1
 
 
-def test_the_study_ends_with_its_last_trial(log: Journal) -> None:
+def test_the_study_ends_with_its_last_trial_which_may_come_back(log: Journal) -> None:
     ours = search(log, trials=1)
     ours.suggest("a")
-    assert ours.suggest("b") == Searcher.FINISHED
+    assert ours.suggest("b") is None
+    ours.on_trial_complete("a", error=True)
+    assert ours.suggest("c")["trial"] == 0
+    end(log, ours, "c", TrialState.COMPLETED, 0.5)
+    assert ours.suggest("d") == Searcher.FINISHED
 
 
 def test_a_trial_is_in_the_journal_before_it_runs(log: Journal) -> None:
