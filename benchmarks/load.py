@@ -184,9 +184,9 @@ def beside(processes: int, folder: Path) -> dict[str, float]:
     import ray
 
     began = time.monotonic()
-    options = ("--trials", str(STUDY_TRIALS), "--no-history", "--concurrency", "1")
+    options = ["--trials", str(STUDY_TRIALS), "--no-history", "--concurrency", "1"]
     with one_ray():
-        options += ("--address", ray.get_runtime_context().gcs_address)
+        options += ["--address", ray.get_runtime_context().gcs_address]
         running = [tuner(folder, *options, "--seed", str(seed)) for seed in range(processes)]
         codes = [study.wait() for study in running]
     found = read_studies(f"sqlite:///{folder / 'mlflow.db'}", EXPERIMENT).studies
