@@ -98,11 +98,11 @@ class Projection:
         tags = records.trial_tags(trial, study)
         if not known:
             runs.create(id, f"trial {id}", times.started, tags)
-        points = records.trial_points(trial, times.measured, study.metric.name)
+        values = records.trial_metrics(trial, times.measured, study.metric.name)
         used = self._timeline.usage.get(id, [])[self._sent_usage.get(id, 0) :]
         params = records.trial_params(trial.config) if sent is None else {}
-        runs.log(id, points[sent or 0 :] + used, params, tags if known else {})
-        self._sent[id] = len(points)
+        runs.log(id, values[sent or 0 :] + used, params, tags if known else {})
+        self._sent[id] = len(values)
         self._sent_usage[id] = len(self._timeline.usage.get(id, []))
         if self._is_final(id):
             runs.end(id, records.STATUSES[trial.state], times.ended)
@@ -113,12 +113,12 @@ class Projection:
 
     def _write_outcome(self, runs: StudyRuns, last: bool) -> None:
         timeline, study = self._timeline, self._timeline.study
-        points = timeline.curve[self._sent.get(None, 0) :]
+        curve = timeline.curve[self._sent.get(None, 0) :]
         past = timeline.header.get("past", {})
         tags = records.outcome_tags(study, timeline.finished, timeline.tested, past)
         if last:
             tags[records.WRITTEN] = str(time.time_ns())
-        runs.log(None, points + timeline.total + timeline.test, tags=tags)
+        runs.log(None, curve + timeline.total + timeline.test, tags=tags)
         self._sent[None] = len(timeline.curve)
         self._outcome_is_old = False
         if last:

@@ -50,8 +50,8 @@ MALFORMED = (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, R
 DECODER = json.JSONDecoder()
 
 
-class Point(NamedTuple):
-    """One metric value at one time."""
+class MetricValue(NamedTuple):
+    """What MLflow keeps of a metric at one time."""
 
     name: str
     value: float
@@ -132,16 +132,16 @@ def trial_params(config: Config) -> dict[str, str]:
     return _params(config)
 
 
-def trial_points(trial: Trial, times: Iterable[float], metric: str) -> list[Point]:
+def trial_metrics(trial: Trial, times: Iterable[float], metric: str) -> list[MetricValue]:
     """All metrics of all measurements of a trial; ``times`` says when each was taken."""
-    points = []
+    values = []
     for measurement, time in zip(trial.measurements, times, strict=True):
         for name, value in {**measurement.metrics, metric: measurement.value}.items():
-            points.append(Point(_name(name), value, time, measurement.step))
-    return points
+            values.append(MetricValue(_name(name), value, time, measurement.step))
+    return values
 
 
-def trial_usage(usage: Usage, total: Usage, time: float, step: int) -> list[Point]:
+def trial_usage(usage: Usage, total: Usage, time: float, step: int) -> list[MetricValue]:
     """What a trial just used, and its total so far: sums and peaks.
 
     The names are those of MLflow's own system metrics where it has them.
@@ -154,10 +154,10 @@ def trial_usage(usage: Usage, total: Usage, time: float, step: int) -> list[Poin
         "gpu_0_share": usage.gpu or None,
         "gpu_0_mps": None if usage.mps is None else float(usage.mps),
     }
-    return _system_points(values, time, step)
+    return _system(values, time, step)
 
 
-def study_usage(bill: Bill, time: float, step: int) -> list[Point]:
+def study_usage(bill: Bill, time: float, step: int) -> list[MetricValue]:
     """What all trainings of a study used so far, the final fits also apart, and shares of time."""
     total, fits, shares = bill.total, bill.final_fits, bill.shares
     values: dict[str, float | None] = {
@@ -169,7 +169,7 @@ def study_usage(bill: Bill, time: float, step: int) -> list[Point]:
     }
     if shares:
         values |= {f"{part}_share": share for part, share in asdict(shares).items()}
-    return _system_points(values, time, step)
+    return _system(values, time, step)
 
 
 def _percentages(usage: Usage) -> dict[str, float | None]:
@@ -190,15 +190,15 @@ def _totals(total: Usage) -> dict[str, float | None]:
     }
 
 
-def _system_points(values: Mapping[str, float | None], time: float, step: int) -> list[Point]:
+def _system(values: Mapping[str, float | None], time: float, step: int) -> list[MetricValue]:
     known = {name: value for name, value in values.items() if value is not None}
-    return [Point(f"system/{name}", value, time, step) for name, value in known.items()]
+    return [MetricValue(f"system/{name}", value, time, step) for name, value in known.items()]
 
 
-def final_points(tested: FinalResult, metric: str, time: float) -> list[Point]:
+def final_metrics(tested: FinalResult, metric: str, time: float) -> list[MetricValue]:
     """The means on the test data over the seeds so far, named ``test_…``: MLflow shows the last."""
     values, step = {**tested.metrics, metric: tested.value}, len(tested.fits)
-    return [Point(_name(f"test_{name}"), value, time, step) for name, value in values.items()]
+    return [MetricValue(_name(f"test_{name}"), value, time, step) for name, value in values.items()]
 
 
 def outcome_tags(

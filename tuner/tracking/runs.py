@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from itertools import zip_longest
 from typing import TYPE_CHECKING, TypeVar
 
-from tuner.tracking.records import PARENT, STATE, STUDY, TRIAL, Point
+from tuner.tracking.records import PARENT, STATE, STUDY, TRIAL, MetricValue
 from tuner.tracking.store import StoreUnavailable, sqlite_path
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class StudyRuns:
     def log(
         self,
         trial: int | None,
-        points: Sequence[Point] = (),
+        values: Sequence[MetricValue] = (),
         params: Mapping[str, str] | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> None:
@@ -64,7 +64,7 @@ class StudyRuns:
         from mlflow.entities import Metric, Param, RunTag
 
         metrics = [
-            Metric(name, value, _milliseconds(time), step) for name, value, time, step in points
+            Metric(name, value, _milliseconds(time), step) for name, value, time, step in values
         ]
         batches = zip_longest(
             _chunks(metrics, METRICS_PER_CALL),

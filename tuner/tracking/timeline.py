@@ -8,7 +8,7 @@ from meta.study import Trial
 from tuner.events import Ended, FinalFit, Measured, Started, Used
 from tuner.journal_file import Entry, connect_readonly, read_entries, read_header
 from tuner.standing import Improvement, Standing
-from tuner.tracking.records import Point, final_points, study_usage, trial_usage
+from tuner.tracking.records import MetricValue, final_metrics, study_usage, trial_usage
 
 
 @dataclass
@@ -35,9 +35,9 @@ class Timeline(Standing):
         super().__init__(study)
         self.times: dict[int, Times] = {}
         self.changed: set[int] = set()
-        self.curve: list[Point] = []
-        self.test: list[Point] = []
-        self.usage: dict[int, list[Point]] = {}
+        self.curve: list[MetricValue] = []
+        self.test: list[MetricValue] = []
+        self.usage: dict[int, list[MetricValue]] = {}
         self.began = self.latest = 0.0
         self._sequence = 0
 
@@ -48,7 +48,7 @@ class Timeline(Standing):
         return len(self.final_fits) >= seeds
 
     @property
-    def total(self) -> list[Point]:
+    def total(self) -> list[MetricValue]:
         """What all trainings used so far; nothing where it was not measured."""
         if not self.ledger.trials:
             return []
@@ -84,19 +84,19 @@ class Timeline(Standing):
             case Used():
                 self._extend_usage(entry.event, now, entry.sequence)
             case FinalFit() if self.tested:
-                self.test.extend(final_points(self.tested, self.metric.name, now))
+                self.test.extend(final_metrics(self.tested, self.metric.name, now))
         if isinstance(entry.event, Started | Measured | Ended):
             self.changed.add(entry.event.trial)
 
     def _extend_usage(self, used: Used, now: float, step: int) -> None:
         if used.trial is not None:
-            points = trial_usage(used.usage, self.ledger.trials[used.trial], now, step)
-            self.usage.setdefault(used.trial, []).extend(points)
+            values = trial_usage(used.usage, self.ledger.trials[used.trial], now, step)
+            self.usage.setdefault(used.trial, []).extend(values)
 
     def _extend_trust(self, trial: Trial, now: float) -> None:
         if trial.trust:
-            self.curve.append(Point("weight_of_the_past", trial.trust, now, trial.id))
+            self.curve.append(MetricValue("weight_of_the_past", trial.trust, now, trial.id))
 
     def _extend_curve(self, new: Sequence[Improvement], now: float) -> None:
         name = f"best_{self.metric.name}"
-        self.curve.extend(Point(name, item.value, now, item.trials) for item in new)
+        self.curve.extend(MetricValue(name, item.value, now, item.trials) for item in new)

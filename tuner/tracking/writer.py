@@ -111,8 +111,8 @@ class _Writing:
         tags = records.trial_tags(trial, self._study)
         runs.create(trial.id, f"trial {trial.id}", started, tags)
         times = [started + measurement.seconds for measurement in trial.measurements]
-        points = records.trial_points(trial, times, self._study.metric.name)
-        runs.log(trial.id, points, records.trial_params(trial.config))
+        values = records.trial_metrics(trial, times, self._study.metric.name)
+        runs.log(trial.id, values, records.trial_params(trial.config))
         is_running = trial.state is TrialState.RUNNING
         runs.end(trial.id, "KILLED" if is_running else records.STATUSES[trial.state], self._time)
         if old:
