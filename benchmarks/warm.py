@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 from statistics import fmean
 
-from tuner.comparison.runs import read_run
+from tuner.comparison.runs import read_finished
 from tuner.importers.archive import write_archive
 from tuner.starter import starter_studies
 
@@ -69,10 +69,10 @@ def experiment(name: str, seed: int, arguments: argparse.Namespace) -> None:
 def below_default(place: Path) -> dict[str, dict[str, float]]:
     """How far each arm's best value is below the default's, of each task the mean over seeds."""
     below: dict[str, dict[str, list[float]]] = {}
-    for run in map(read_run, place.glob("*/tpe-*")):
+    for run in map(read_finished, place.glob("*/tpe-*")):
         default = run.study.trials[0].value
         for arm in ARMS:
-            best = read_run(run.directory.with_name(f"{arm}-{run.study.seed}")).best
+            best = read_finished(run.directory.with_name(f"{arm}-{run.study.seed}")).best
             assert default
             assert best
             arms = below.setdefault(run.study.task.id, {})

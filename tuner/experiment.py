@@ -13,7 +13,7 @@ from pathlib import Path
 from signal import SIGINT
 
 from tuner.cluster import Cluster
-from tuner.comparison.runs import read_run
+from tuner.comparison.runs import read_finished
 from tuner.config import RunOptions
 from tuner.design import Design, Member, Record, Slice
 from tuner.driver import load_data, resume, run
@@ -175,7 +175,7 @@ def _used(directory: Path, design: Design) -> tuple[float, float]:
     if design.time_seconds is None and design.gpu_hours is None:
         return 0.0, 0.0
     done = [
-        read_run(directory / member.directory)
+        read_finished(directory / member.directory)
         for member in design.members()
         if _is_finished(directory / member.directory, finalize=False)
     ]

@@ -6,7 +6,7 @@ from typing import Any
 
 from tuner.comparison.compare import compare
 from tuner.comparison.records import Comparison
-from tuner.comparison.runs import Run, read_run
+from tuner.comparison.runs import FinishedRun, read_finished
 from tuner.comparison.tables import text as comparison_text
 from tuner.design import Design
 from tuner.errors import NoTrialCompleted, RunDirectoryError, UsageError
@@ -18,7 +18,7 @@ class ExperimentReport:
     """The finished studies; ``missing`` names those that are not, ``problem`` why not compared."""
 
     directory: Path
-    runs: tuple[Run, ...]
+    runs: tuple[FinishedRun, ...]
     missing: tuple[str, ...]
     comparison: Comparison | None
     problem: str = ""
@@ -67,23 +67,23 @@ def report(directory: Path, design: Design) -> ExperimentReport:
     return ExperimentReport(directory, tuple(runs), tuple(missing), comparison, problem)
 
 
-def finished(directory: Path, design: Design) -> tuple[list[Run], list[str]]:
+def finished(directory: Path, design: Design) -> tuple[list[FinishedRun], list[str]]:
     """The finished studies of an experiment, and the names of the others."""
     runs, missing = [], []
     for member in design.members():
         try:
-            runs.append(read_run(directory / member.directory))
+            runs.append(read_finished(directory / member.directory))
         except RunDirectoryError:
             missing.append(member.directory)
     return runs, missing
 
 
-def _row(run: Run) -> dict[str, Any]:
+def _row(run: FinishedRun) -> dict[str, Any]:
     return {
         "task": run.study.task.id,
         "arm": run.study.arm,
         "seed": run.study.seed,
-        "trials": len(run.points),
+        "trials": len(run.endings),
         "metric": run.study.metric.name,
         "best": run.best,
         "test": run.tested and run.tested.value,

@@ -9,13 +9,13 @@ from tuner.comparison.measures import Pairing, measured
 from tuner.comparison.pairing import Table, leaks, pairings, tabulate
 from tuner.comparison.records import Comparison, Contrast, Result
 from tuner.comparison.repeat import commands, environment
-from tuner.comparison.runs import Run
+from tuner.comparison.runs import FinishedRun
 from tuner.config import ARMS
 from tuner.errors import UsageError
 from tuner.summary import SYNTHETIC
 
 
-def compare(runs: Sequence[Run], notes: Sequence[str] = ()) -> Comparison:
+def compare(runs: Sequence[FinishedRun], notes: Sequence[str] = ()) -> Comparison:
     """The arms of ``runs``, paired by task and seed.
 
     Raises ``UsageError`` if studies that should be a pair differ in more than their arm, or if

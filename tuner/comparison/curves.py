@@ -7,12 +7,12 @@ import numpy as np
 from tuner.bill import Bill
 from tuner.comparison.measures import cost_axis
 from tuner.comparison.records import Cost, Curve
-from tuner.comparison.runs import GPU_HOURS, Run
+from tuner.comparison.runs import GPU_HOURS, FinishedRun
 
 GRID = 100
 """Points of a curve over cost."""
 
-Groups = dict[tuple[str, str], list[Run]]
+Groups = dict[tuple[str, str], list[FinishedRun]]
 
 
 def curves(groups: Groups) -> Iterator[Curve]:
@@ -22,16 +22,16 @@ def curves(groups: Groups) -> Iterator[Curve]:
     """
     axis = cost_axis([run for runs in groups.values() for run in runs])
     for (task, arm), runs in groups.items():
-        starts = [next((p for p in run.points if p.best is not None), None) for run in runs]
-        begun = [point for point in starts if point is not None]
+        starts = [next((e for e in run.endings if e.best is not None), None) for run in runs]
+        begun = [ending for ending in starts if ending is not None]
         if len(begun) < len(runs):
             continue
-        last = min(len(run.points) for run in runs)
-        trials = [float(n) for n in range(max(point.trials for point in begun), last + 1)]
+        last = min(len(run.endings) for run in runs)
+        trials = [float(n) for n in range(max(ending.trials for ending in begun), last + 1)]
         if trials:
             yield _curve(task, arm, "trials", runs, trials, _after_trials)
         first, end = (
-            max(point.seconds for point in begun),
+            max(ending.seconds for ending in begun),
             min(run.training_seconds for run in runs),
         )
         if first <= end:
@@ -39,11 +39,11 @@ def curves(groups: Groups) -> Iterator[Curve]:
             yield _curve(task, arm, axis, runs, seconds, _after_seconds)
 
 
-def _after_trials(run: Run, trials: float) -> float | None:
-    return run.points[int(trials) - 1].best
+def _after_trials(run: FinishedRun, trials: float) -> float | None:
+    return run.endings[int(trials) - 1].best
 
 
-def _after_seconds(run: Run, seconds: float) -> float | None:
+def _after_seconds(run: FinishedRun, seconds: float) -> float | None:
     return run.at_cost(seconds)
 
 
@@ -51,9 +51,9 @@ def _curve(
     task: str,
     arm: str,
     axis: str,
-    runs: Sequence[Run],
+    runs: Sequence[FinishedRun],
     x: Sequence[float],
-    read: Callable[[Run, float], float | None],
+    read: Callable[[FinishedRun, float], float | None],
 ) -> Curve:
     values = np.array([[read(run, at) for at in x] for run in runs], float).reshape(-1, len(x))
     low, median, high = np.quantile(values, [0.25, 0.5, 0.75], axis=0)
@@ -69,7 +69,7 @@ def _curve(
     )
 
 
-def _gpu_share(runs: Sequence[Run]) -> float:
+def _gpu_share(runs: Sequence[FinishedRun]) -> float:
     """GPUs that one trial occupied, on average."""
     hours = sum(run.finished.gpu_hours for run in runs)
     return hours * 3600 / sum(run.training_seconds for run in runs)
@@ -82,7 +82,7 @@ def costs(groups: Groups) -> Iterator[Cost]:
             task,
             arm,
             len(runs),
-            trials=sum(len(run.points) for run in runs),
+            trials=sum(len(run.endings) for run in runs),
             training_seconds=sum(run.training_seconds for run in runs),
             running_seconds=sum(run.running_seconds for run in runs),
             final_seconds=sum(run.tested.seconds for run in runs if run.tested),

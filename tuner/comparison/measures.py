@@ -7,11 +7,11 @@ from typing import Literal
 
 from trainables.metrics import LARGER_IS_BETTER
 from tuner.comparison.records import Measure, Pair
-from tuner.comparison.runs import GPU_HOURS, TRAINING_SECONDS, Run
+from tuner.comparison.runs import GPU_HOURS, TRAINING_SECONDS, FinishedRun
 
-Pairing = tuple[Run, Run]
+Pairing = tuple[FinishedRun, FinishedRun]
 """A baseline and a candidate that agree in all but what is compared."""
-Read = Callable[[Run, Run], float | None]
+Read = Callable[[FinishedRun, FinishedRun], float | None]
 """From a study and the other of its pair to what is measured on the first."""
 
 SMALLER_IS_BETTER = frozenset({"rmse", "mae", "log_loss"})
@@ -67,51 +67,53 @@ def _gather(
         yield measure, pairs
 
 
-def _as_it_is(run: Run, value: float) -> float:
+def _as_it_is(run: FinishedRun, value: float) -> float:
     return value
 
 
-def _shortfall(run: Run, value: float) -> float:
+def _shortfall(run: FinishedRun, value: float) -> float:
     metric = run.study.metric
     if metric.mode == "min":
         return value
     return metric.high - value if math.isfinite(metric.high) else -value
 
 
-def _turned(turn: Callable[[Run, float], float], read: Read, run: Run, other: Run) -> float | None:
+def _turned(
+    turn: Callable[[FinishedRun, float], float], read: Read, run: FinishedRun, other: FinishedRun
+) -> float | None:
     value = read(run, other)
     return None if value is None else turn(run, value)
 
 
-def cost_axis(runs: Sequence[Run]) -> str:
+def cost_axis(runs: Sequence[FinishedRun]) -> str:
     """What training costs: GPU-hours if each of the studies used a GPU, else seconds."""
     on_gpu = all(run.finished.gpu_hours > 0 for run in runs)
     return GPU_HOURS if on_gpu else TRAINING_SECONDS
 
 
-def _final(run: Run, other: Run) -> float | None:
-    trials = min(len(run.points), len(other.points))
-    return run.points[trials - 1].best if trials else None
+def _final(run: FinishedRun, other: FinishedRun) -> float | None:
+    trials = min(len(run.endings), len(other.endings))
+    return run.endings[trials - 1].best if trials else None
 
 
-def _either_final(run: Run, other: Run) -> float | None:
+def _either_final(run: FinishedRun, other: FinishedRun) -> float | None:
     value = _final(run, other)
     return _final(other, run) if value is None else value
 
 
-def _at_equal_cost(run: Run, other: Run) -> float | None:
+def _at_equal_cost(run: FinishedRun, other: FinishedRun) -> float | None:
     return run.at_cost(min(run.training_seconds, other.training_seconds))
 
 
-def _area(run: Run, other: Run) -> float | None:
+def _area(run: FinishedRun, other: FinishedRun) -> float | None:
     """The mean regret over the trials that both have.
 
     Regret is loss minus the lowest loss of the pair. Before its first completed trial a study
     counts as having the worst value at which either began.
     """
-    trials = min(len(run.points), len(other.points))
+    trials = min(len(run.endings), len(other.endings))
     losses = [
-        [None if point.best is None else one.loss(point.best) for point in one.points[:trials]]
+        [None if ending.best is None else one.loss(ending.best) for ending in one.endings[:trials]]
         for one in (run, other)
     ]
     begun = [loss for series in losses for loss in series if loss is not None]
@@ -122,33 +124,33 @@ def _area(run: Run, other: Run) -> float | None:
     return sum(mine) / trials - lowest
 
 
-def _target(run: Run, other: Run) -> float | None:
+def _target(run: FinishedRun, other: FinishedRun) -> float | None:
     """The worse of the two final values, which both studies reached."""
     if run.best is None or other.best is None:
         return None
     return max(run.best, other.best, key=run.loss)
 
 
-def _trials_to_target(run: Run, other: Run) -> float | None:
+def _trials_to_target(run: FinishedRun, other: FinishedRun) -> float | None:
     target = _target(run, other)
-    point = None if target is None else run.reached(target)
-    return None if point is None else float(point.trials)
+    ending = None if target is None else run.reached(target)
+    return None if ending is None else float(ending.trials)
 
 
-def _seconds_to_target(run: Run, other: Run) -> float | None:
+def _seconds_to_target(run: FinishedRun, other: FinishedRun) -> float | None:
     target = _target(run, other)
-    point = None if target is None else run.reached(target)
-    return point.seconds if point and point.seconds > 0 else None
+    ending = None if target is None else run.reached(target)
+    return ending.seconds if ending and ending.seconds > 0 else None
 
 
-def _test(run: Run, other: Run) -> float | None:
+def _test(run: FinishedRun, other: FinishedRun) -> float | None:
     """None where the final fits of one lack a seed that the other has."""
     if run.tested is None or run.tested_seeds != other.tested_seeds:
         return None
     return run.tested.value
 
 
-def _test_metric(name: str, run: Run, other: Run) -> float | None:
+def _test_metric(name: str, run: FinishedRun, other: FinishedRun) -> float | None:
     if name == run.study.metric.name or run.tested is None or _test(run, other) is None:
         return None
     return run.tested.metrics.get(name)

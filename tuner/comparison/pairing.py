@@ -4,18 +4,18 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tuner.comparison.measures import Pairing
-from tuner.comparison.runs import Run
+from tuner.comparison.runs import FinishedRun
 from tuner.errors import UsageError
 
 OF_THE_ARM = ("seed", "tracking", "warm_start", "code")
 """Keys of a configuration that do not change what is compared, or are checked elsewhere."""
 REMEDY = "Run both with the same options and versions, or `tuner run TASK --arms cold,warm`"
 
-Table = dict[tuple[str, int], dict[str, Run]]
+Table = dict[tuple[str, int], dict[str, FinishedRun]]
 """The studies by task and seed, then by arm."""
 
 
-def tabulate(runs: Sequence[Run]) -> tuple[Table, list[str]]:
+def tabulate(runs: Sequence[FinishedRun]) -> tuple[Table, list[str]]:
     """The studies by what pairs them, and what was left out of them.
 
     Raises ``UsageError`` naming the difference if studies of one task and seed do not agree.
@@ -49,7 +49,7 @@ def pairings(table: Table, baseline: str, candidate: str) -> tuple[list[Pairing]
     return found, notes
 
 
-def _lack(baseline: Run, candidate: Run) -> str:
+def _lack(baseline: FinishedRun, candidate: FinishedRun) -> str:
     """What keeps a pair out of some of the measures."""
     barren = [run.study.arm for run in (baseline, candidate) if run.best is None]
     if barren:
@@ -79,7 +79,7 @@ def leaks(table: Table) -> list[str]:
     return notes
 
 
-def _disagreements(runs: Sequence[Run]) -> Iterator[str]:
+def _disagreements(runs: Sequence[FinishedRun]) -> Iterator[str]:
     first, *others = runs
     for other in others:
         for what, mine, theirs in _differences(_facts(first), _facts(other)):
@@ -93,7 +93,7 @@ def _disagreements(runs: Sequence[Run]) -> Iterator[str]:
             )
 
 
-def _facts(run: Run) -> dict[str, Any]:
+def _facts(run: FinishedRun) -> dict[str, Any]:
     """What must be equal, in the order in which a difference is told."""
     config = {k: v for k, v in run.header["config"].items() if k not in OF_THE_ARM}
     return {

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from tuner.comparison.runs import Run
+from tuner.comparison.runs import FinishedRun
 from tuner.design import Record
 from tuner.errors import RunDirectoryError
 
@@ -16,7 +16,7 @@ def study_command(arm: str, command: str) -> str:
     return command + OF_AN_ARM.get(arm, "")
 
 
-def commands(runs: Sequence[Run]) -> list[str]:
+def commands(runs: Sequence[FinishedRun]) -> list[str]:
     """What makes the studies, an experiment as a whole; then what compares them."""
     sources: dict[Path, str] = {}
     for run in runs:
@@ -40,7 +40,7 @@ def _experiment_command(directory: Path) -> str:
         return ""
 
 
-def environment(runs: Sequence[Run]) -> dict[str, str]:
+def environment(runs: Sequence[FinishedRun]) -> dict[str, str]:
     """The versions and machines of the studies; several where they differ between tasks."""
     found: dict[str, list[str]] = {}
     for run in runs:

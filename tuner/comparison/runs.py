@@ -17,7 +17,7 @@ TRAINING_SECONDS = "training seconds"
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class Ending:
     """After a trial ended: how many have, what all cost, and the best value of a completed one."""
 
     trials: int
@@ -26,8 +26,8 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Run:
-    """One finished study; ``points`` follow the order in which its trials ended.
+class FinishedRun:
+    """One finished study; ``endings`` follow the order in which its trials ended.
 
     ``running_seconds`` is how long the search took, ``seconds`` the whole, final fits included,
     and ``bill`` what all of the study used.
@@ -36,7 +36,7 @@ class Run:
     directory: Path
     study: Study
     header: dict[str, Any]
-    points: tuple[Point, ...]
+    endings: tuple[Ending, ...]
     finished: Finished
     tested: FinalResult | None
     running_seconds: float
@@ -46,7 +46,7 @@ class Run:
     @property
     def best(self) -> float | None:
         """The best value of a completed trial; None if there is none."""
-        return self.points[-1].best if self.points else None
+        return self.endings[-1].best if self.endings else None
 
     @property
     def tested_seeds(self) -> frozenset[int | None]:
@@ -56,7 +56,7 @@ class Run:
     @property
     def training_seconds(self) -> float:
         """What all trials trained, in sum."""
-        return self.points[-1].seconds if self.points else 0.0
+        return self.endings[-1].seconds if self.endings else 0.0
 
     def loss(self, value: float) -> float:
         """The value turned so that smaller is better."""
@@ -64,18 +64,18 @@ class Run:
 
     def at_cost(self, seconds: float) -> float | None:
         """The best value when all trials together had trained so long."""
-        done = [point.best for point in self.points if point.seconds <= seconds]
+        done = [ending.best for ending in self.endings if ending.seconds <= seconds]
         return done[-1] if done else None
 
-    def reached(self, target: float) -> Point | None:
-        """The first point at which the best value is as good as ``target``."""
-        for point in self.points:
-            if point.best is not None and self.loss(point.best) <= self.loss(target):
-                return point
+    def reached(self, target: float) -> Ending | None:
+        """The first ending at which the best value is as good as ``target``."""
+        for ending in self.endings:
+            if ending.best is not None and self.loss(ending.best) <= self.loss(target):
+                return ending
         return None
 
 
-def read_run(directory: Path) -> Run:
+def read_finished(directory: Path) -> FinishedRun:
     """Read a finished study back; raises ``RunDirectoryError`` for any other."""
     study, header, entries = read_journal(directory)
     now = Standing(study, entries)
@@ -84,14 +84,14 @@ def read_run(directory: Path) -> Run:
             f"{directory}: not finished ({len(now.ended)} trials have ended). Go on with `tuner"
             f" resume {directory}`."
         )
-    points: list[Point] = []
+    endings: list[Ending] = []
     for id in now.ended:
-        points.append(_next(points, now.trials[id], study))
-    return Run(
+        endings.append(_next(endings, now.trials[id], study))
+    return FinishedRun(
         directory,
         now.study,
         header,
-        tuple(points),
+        tuple(endings),
         now.finished,
         now.tested,
         now.search_seconds,
@@ -100,10 +100,10 @@ def read_run(directory: Path) -> Run:
     )
 
 
-def _next(points: list[Point], trial: Trial, study: Study) -> Point:
-    seconds, best = (points[-1].seconds, points[-1].best) if points else (0.0, None)
+def _next(endings: list[Ending], trial: Trial, study: Study) -> Ending:
+    seconds, best = (endings[-1].seconds, endings[-1].best) if endings else (0.0, None)
     value = trial.value if trial.state is TrialState.COMPLETED else None
     loss = study.metric.loss
     if value is not None and (best is None or loss(value) < loss(best)):
         best = value
-    return Point(len(points) + 1, seconds + trial.seconds, best)
+    return Ending(len(endings) + 1, seconds + trial.seconds, best)

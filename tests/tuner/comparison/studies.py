@@ -7,7 +7,7 @@ from typing import Any
 
 from meta.study import Measurement, Metric, Study, Task, TrialState
 from tests.tuner.studies import METRIC, SPACE
-from tuner.comparison.runs import Run, read_run
+from tuner.comparison.runs import FinishedRun, read_finished
 from tuner.config import StudyConfig
 from tuner.events import Ended, FinalFit, Finished, Measured, Started, Used
 from tuner.journal import Journal
@@ -32,7 +32,7 @@ def finished(
     fingerprint: str = "data",
     changes: dict[str, Any] | None = None,
     ray: str = "2.60",
-) -> Run:
+) -> FinishedRun:
     """A study whose trials took one second each; None is one that ASHA stopped.
 
     ``test`` has a value for each seed of the final fits, which took two seconds each; ``usage``
@@ -60,4 +60,4 @@ def finished(
         others = {"mae": 2 * value, metric.name: value}
         log.append(FinalFit({"x": 0.5, "depth": 2}, value, others, 2.0, seed + 100 * n))
     log.close()
-    return read_run(place)
+    return read_finished(place)

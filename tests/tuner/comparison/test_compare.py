@@ -13,7 +13,7 @@ from tests.tuner.studies import METRIC
 from tuner.comparison.compare import compare
 from tuner.comparison.export import export
 from tuner.comparison.records import Comparison, Contrast, Measure, Result
-from tuner.comparison.runs import Run
+from tuner.comparison.runs import FinishedRun
 from tuner.comparison.tables import cost_table, text
 from tuner.comparison.verdict import verdict
 from tuner.design import Design, Record
@@ -26,7 +26,7 @@ OTHER = Task("other", "curve")
 NOISE = (0.00, 0.02, -0.01, 0.01, 0.03)
 
 
-def both(folder: Path, gain: float, task: Task = TASK) -> list[Run]:
+def both(folder: Path, gain: float, task: Task = TASK) -> list[FinishedRun]:
     """Five pairs: the warm study is better by ``gain``, give or take a little."""
     runs = []
     for seed, noise in enumerate(NOISE):
