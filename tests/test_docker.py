@@ -203,5 +203,10 @@ def test_mlflow_on_an_unknown_store_does_not_start() -> None:
     assert (done.returncode, "sqlite or postgresql expected" in done.stderr) == (2, True)
 
 
+def test_the_image_is_not_rehearsed_in_a_folder_that_holds_something(tmp_path: Path) -> None:
+    done = run("rehearse", str(tmp_path))
+    assert (done.returncode, "a folder that is not there yet" in done.stderr) == (2, True)
+
+
 def test_the_health_check_tells_a_service_that_is_away() -> None:
     assert run("healthy", "http://127.0.0.1:9/").returncode != 0
