@@ -84,8 +84,11 @@ def wait_until(happened: Callable[[], bool], complaint: str, log: Path | None = 
 
 
 def _takes_jobs(environment: dict[str, str], log: Path) -> bool:
-    """The agent that starts jobs comes up some time after the dashboard."""
-    job = ray(environment, "job", "submit", "--", "true")
+    """The agent that starts jobs comes up some time after the dashboard; a job before may hang."""
+    try:
+        job = ray(environment, "job", "submit", "--", "true", limit_seconds=60)
+    except subprocess.TimeoutExpired:
+        return False
     with log.open("a") as output:
         output.write(job.stdout + job.stderr)
     return job.returncode == 0
@@ -101,9 +104,11 @@ def _ended(directory: Path) -> list[Trial]:
     return [trial for trial in log.study.trials if trial.state is not TrialState.RUNNING]
 
 
-def ray(environment: dict[str, str], *words: str) -> "subprocess.CompletedProcess[str]":
+def ray(
+    environment: dict[str, str], *words: str, limit_seconds: int = 240
+) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [RAY, *words], env=environment, capture_output=True, text=True, timeout=240
+        [RAY, *words], env=environment, capture_output=True, text=True, timeout=limit_seconds
     )
 
 
