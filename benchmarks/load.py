@@ -123,7 +123,7 @@ def long(trials: int, folder: Path) -> list[Sample]:
         time.sleep(PAUSE_SECONDS)
     assert study.returncode == 0
     assert ended(out) == trials
-    return [each for each in samples if each.trials]
+    return [each for each in samples if each.trials and each.processes]
 
 
 def tenths(samples: list[Sample], trials: int) -> list[dict[str, float]]:

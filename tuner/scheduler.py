@@ -25,7 +25,7 @@ from tuner.packing import Packing
 from tuner.usage import Usage
 
 WORKER_RETRIES = 1
-UNREACHABLE_RETRIES = 5
+UNREACHABLE_RETRIES = 20
 """A worker that lives but could not be reached says nothing against its trial."""
 
 

@@ -16,7 +16,7 @@ from tuner.checkpoints import drop_when_ended
 from tuner.events import Memory, Started
 from tuner.journal import Journal
 from tuner.packing import Gpus, Packing
-from tuner.scheduler import StudyScheduler
+from tuner.scheduler import UNREACHABLE_RETRIES, StudyScheduler
 from tuner.usage import Usage
 
 
@@ -161,11 +161,11 @@ def test_a_second_lost_worker_fails_the_trial(
 def test_a_worker_out_of_reach_is_no_dead_one(
     lose: Callable[[Exception], None], log: Journal
 ) -> None:
-    for error in (DIED, *[UNREACHABLE] * 5):
+    for error in (DIED, *[UNREACHABLE] * UNREACHABLE_RETRIES):
         lose(error)
     assert log.trials[0].state is TrialState.RUNNING
     lose(UNREACHABLE)
-    assert log.trials[0].reason == "its worker process could not be reached 6 times"
+    assert log.trials[0].reason == "its worker process could not be reached 21 times"
 
 
 def test_a_node_that_is_taken_away_counts_for_nothing(
