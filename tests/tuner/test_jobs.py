@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from docs.transcript import run
 from meta.study import Trial, TrialState
 from tuner.config import RunOptions
 from tuner.driver import resume
@@ -156,3 +158,21 @@ def test_a_stopped_job_can_be_resumed(cluster: dict[str, str], tmp_path: Path) -
     study = resume(out, RunOptions(quiet=True)).study
     assert len(before) < len(study.trials) == 20
     assert [study.trials[trial.id] for trial in before] == before
+
+
+def test_the_page_on_clusters_goes_as_it_says(cluster: dict[str, str]) -> None:
+    page = (ROOT / "docs" / "cluster.md").read_text()
+    blocks = run(page, cluster)
+    out = Path(cluster["HOME"]) / ".warmtune" / "runs" / "toy"
+    stopped = next(blocks)
+    before = _ended(out)
+    resumed, listed = blocks
+    for step in (*stopped, *resumed, *listed):
+        assert step.code == 0, f"{step.command}\n{step.output}"
+    assert len(stopped[1].output.splitlines()) == 4
+    assert '"exit_code": 143' in stopped[-1].output
+    assert "toy-curve, warm, seed 0: 60 trials in" in resumed[0].output
+    assert re.search(r"toy-curve +warm +0 +60 +value", listed[0].output)
+    after = _ended(out)
+    assert 4 <= len(before) < len(after) == 60
+    assert [after[trial.id] for trial in before] == before
