@@ -41,7 +41,7 @@ from trainables.base import Data
 from tuner import past
 from tuner.asha import Asha, rung_steps
 from tuner.catalogue import configs
-from tuner.comparison.export import COLOURS, STYLES
+from tuner.comparison.figures import COLOURS, STYLES
 from tuner.config import RunOptions, StudyConfig
 from tuner.context import Batch, TrialContext, TrialSetting
 from tuner.events import Ended, Event, Finished, Measured

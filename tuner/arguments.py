@@ -69,7 +69,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "--export": {
         "metavar": "DIR",
         "type": Path,
-        "help": "write the tables as CSV and LaTeX, and the curves as SVG and PDF",
+        "help": "write the tables as CSV and LaTeX, and curves and intervals as SVG and PDF",
     },
     "study": {"metavar": "STUDY", "help": "the id of a study, as `tuner history list` shows it"},
     "--baseline": {

@@ -1,6 +1,7 @@
 """What a comparison comes to: measured pairs, an effect with its uncertainty, and a verdict."""
 
 from dataclasses import asdict, dataclass, field
+from statistics import fmean
 from typing import Any, Literal
 
 ALL_TASKS = "all tasks"
@@ -90,6 +91,27 @@ class Result:
     def headline(self) -> Effect:
         """The effect that speaks for the whole."""
         return self.overall or self.tasks[0]
+
+    @property
+    def effects(self) -> tuple[Effect, ...]:
+        """That on each task, then that over all of them."""
+        return (*self.tasks, *([self.overall] if self.overall else []))
+
+    @property
+    def axis(self) -> str:
+        """What all ``effects`` can be shown on."""
+        return (
+            "ratio" if self.measure.scale == "ratio" else "difference in % of the baseline's value"
+        )
+
+    def on_axis(self, effect: Effect) -> tuple[float, float | None, float | None]:
+        """An effect with its interval on ``axis``."""
+        factor = 1.0
+        if self.measure.scale == "difference" and effect.unit != "%":
+            units = [abs(pair.unit) for pair in self.pairs if pair.task == effect.scope]
+            factor = 100 / fmean(units) if any(units) else 1.0
+        low, high = (None if end is None else factor * end for end in (effect.low, effect.high))
+        return factor * effect.effect, low, high
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 a study of each arm in full."""
 
 from collections.abc import Sequence
-from statistics import fmean
 
 from tuner.comparison.records import Comparison, Contrast, Curve, Effect, Measure, Result
 from tuner.comparison.tables import cost_table
@@ -55,9 +54,9 @@ def _contrast(place: int, contrast: Contrast) -> Section:
     title = f"{contrast.candidate} against {contrast.baseline}"
     figures, tables = [], []
     for result in contrast.results:
-        effects = [*result.tasks, *([result.overall] if result.overall else [])]
-        figures.append(_forest(result, effects))
-        tables.append(Table(result.measure.title, EFFECT_HEAD, [_cells(e) for e in effects]))
+        figures.append(_forest(result))
+        cells = [_cells(effect) for effect in result.effects]
+        tables.append(Table(result.measure.title, EFFECT_HEAD, cells))
     tables += [_pairs(result) for result in contrast.results]
     notes = [f"{item.measure.title}: {item.headline.verdict}" for item in contrast.results]
     if len(notes) > 1:
@@ -112,11 +111,11 @@ def _pairs(result: Result) -> Table:
     return Table(caption, ("task", "seed", "baseline", "candidate"), rows, folded=True)
 
 
-def _forest(result: Result, effects: Sequence[Effect]) -> Figure:
+def _forest(result: Result) -> Figure:
     """Each effect with its interval; differences in percent, so that tasks share one axis."""
     measure = result.measure
-    rows = [_row(result, effect) for effect in effects]
-    name = "ratio" if measure.scale == "ratio" else "difference in % of the baseline's value"
+    rows = [_row(result, effect) for effect in result.effects]
+    name = result.axis
     told = "; ".join(row.name for row in rows)
     label = f"Intervals of {measure.title} ({name}), {measure.better} is better: {told}."
     caption = f"{measure.title} ({name}; {measure.better} is better)"
@@ -125,12 +124,7 @@ def _forest(result: Result, effects: Sequence[Effect]) -> Figure:
 
 
 def _row(result: Result, effect: Effect) -> Interval:
-    factor = 1.0
-    if result.measure.scale == "difference" and effect.unit != "%":
-        units = [abs(pair.unit) for pair in result.pairs if pair.task == effect.scope]
-        factor = 100 / fmean(units) if any(units) else 1.0
-    low, high = (None if end is None else factor * end for end in (effect.low, effect.high))
-    value = factor * effect.effect
+    value, low, high = result.on_axis(effect)
     span = "" if low is None or high is None else f", {_short(low)} to {_short(high)}"
     name = f"{effect.scope}: {_short(value)}{span}"
     return Interval(name, value, low, high, _side(result.measure, effect))

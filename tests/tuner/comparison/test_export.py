@@ -25,14 +25,16 @@ def comparison(tmp_path: Path) -> Comparison:
     )
 
 
-def test_tables_come_as_csv_and_latex_and_curves_as_svg_and_pdf(
+FIGURES = ("svg", "pdf")
+
+
+def test_tables_come_as_csv_and_latex_and_figures_as_svg_and_pdf(
     comparison: Comparison, tmp_path: Path
 ) -> None:
     names = {file.name for file in export(comparison, tmp_path / "paper")}
     tables = {"warm-against-cold", "costs"}
     assert names == {f"{name}.{kind}" for name in tables for kind in ("csv", "tex")} | {
-        "toy-curve.svg",
-        "toy-curve.pdf",
+        *(f"{name}.{kind}" for name in ("toy-curve", "warm-against-cold") for kind in FIGURES)
     }
     with (tmp_path / "paper" / "warm-against-cold.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -40,6 +42,9 @@ def test_tables_come_as_csv_and_latex_and_curves_as_svg_and_pdf(
     effect = comparison.contrasts[0].results[0].headline
     assert float(rows[0]["effect"]) == effect.effect
     assert "cold (4 seeds)" in (tmp_path / "paper" / "toy-curve.svg").read_text()
+    intervals = (tmp_path / "paper" / "warm-against-cold.svg").read_text()
+    titles = [result.measure.title.split()[0] for result in comparison.contrasts[0].results]
+    assert all(title in intervals for title in titles)
 
 
 def test_the_same_comparison_gives_the_same_figures(comparison: Comparison, tmp_path: Path) -> None:
@@ -90,7 +95,7 @@ def test_a_task_of_any_name_stays_in_the_folder_and_is_no_formula(
     )
     files = export(replace(comparison, curves=curves), tmp_path / "paper")
     assert {file.parent for file in files} == {tmp_path / "paper"}
-    (figure,) = (file for file in files if file.suffix == ".svg")
+    figure, _ = (file for file in files if file.suffix == ".svg")
     assert "x$_{" in figure.read_text()
 
 
