@@ -50,7 +50,8 @@ Configurations, command lines, journals and tables of past trials are fuzzed bes
 LOAD_TEXT = """
 ## Load
 
-`python -m benchmarks.load`, on {cores} cores.
+`python -m benchmarks.load`, with the numbers below as its `--trials`, `--studies` and
+`--processes`, on {cores} cores that had other work, too.
 
 A study of {trials} trivial trials, the driver with all that it started:
 
