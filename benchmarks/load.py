@@ -156,6 +156,7 @@ def one_long(trials: int, folder: Path) -> dict[str, Any]:
     began = time.monotonic()
     write_report([folder / "run"], page)
     return {
+        "trials": trials,
         "tenths": tenths(samples, trials),
         "page_seconds": round(time.monotonic() - began, 2),
         "page_megabytes": round(page.stat().st_size / 1e6, 2),

@@ -94,7 +94,7 @@ def _load(load: dict[str, Any]) -> str:
         page_megabytes=long["page_megabytes"],
         list_seconds=long["list_seconds"],
         full_list_seconds=load["full"]["list_seconds"],
-        trials=int(tenths[-1]["trials"]),
+        trials=long["trials"],
         first=tenths[1],
         last=tenths[-1],
         studies=len(studies),
