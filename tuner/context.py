@@ -131,7 +131,7 @@ class TrialContext:
             self._flush(None)
 
     def open(self) -> None:
-        """Say that the trial holds its resources now."""
+        """Say that the trial begins, and holds its resources from now."""
         self._flush(None)
 
     def end(self, state: TrialState, reason: str = "", lacked: Memory | None = None) -> None:

@@ -217,7 +217,7 @@ FIELDS = (
         "budget.time",
         Rule("duration with its unit (s, m or h)", _is_duration, _seconds),
         "30m",
-        "how long the study runs, counted from its first report",
+        "how long the study runs, counted from the moment its first worker is up",
         attribute="time_seconds",
     ),
     Field(

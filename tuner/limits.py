@@ -7,7 +7,7 @@ from ray.tune.stopper import Stopper
 
 from meta.study import Trial, TrialState
 from tuner.config import Budget
-from tuner.events import Ended, Event, Measured
+from tuner.events import Ended, Event, Measured, Used
 from tuner.journal import Journal
 from tuner.signals import Signals
 
@@ -30,7 +30,7 @@ class Limits(Stopper):
         self._signals = signals
         self._failures_in_a_row = 0
         self._seconds_before = journal.seconds
-        self._first_result_seconds: float | None = None
+        self._first_sign_seconds: float | None = None
         for id in journal.ended:
             self._book(journal.trials[id])
         journal.listen(self._count)
@@ -46,10 +46,10 @@ class Limits(Stopper):
 
     @property
     def seconds(self) -> float:
-        """Running time, without what passes until workers are up and the first one reports."""
-        if self._first_result_seconds is None:
+        """Running time, without what passes until the first worker is up and begins to train."""
+        if self._first_sign_seconds is None:
             return self._seconds_before
-        return self._seconds_before + self._journal.elapsed_seconds - self._first_result_seconds
+        return self._seconds_before + self._journal.elapsed_seconds - self._first_sign_seconds
 
     @property
     def gpu_hours(self) -> float:
@@ -62,8 +62,8 @@ class Limits(Stopper):
         return self._final_fits * FINAL_FIT_FACTOR * self._longest_gpu_seconds / 3600
 
     def _count(self, event: Event) -> None:
-        if self._first_result_seconds is None and isinstance(event, Measured | Ended):
-            self._first_result_seconds = self._journal.elapsed_seconds
+        if self._first_sign_seconds is None and isinstance(event, Used | Measured | Ended):
+            self._first_sign_seconds = self._journal.elapsed_seconds
         if isinstance(event, Ended):
             self._book(self._journal.trials[event.trial])
 

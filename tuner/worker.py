@@ -84,8 +84,9 @@ def run_trial(setting: TrialSetting, data: "ray.ObjectRef[Any]", config: dict[st
         trial = TrialContext(
             setting, config["trial"], config["seed"], _fetch(data), _send, gauge=gauge
         )
+        new = not _before
         _take_over(trial)
-        if gpu:
+        if gpu or new:
             trial.open()
         run_training(setting, trial, config["params"], admit)
 

@@ -215,6 +215,12 @@ def test_a_time_budget_ends_the_study_with_what_it_has(config: StudyConfig) -> N
     assert TrialState.RUNNING not in {trial.state for trial in report.study.trials}
 
 
+def test_a_time_budget_ends_a_study_whose_first_step_takes_longer(config: StudyConfig) -> None:
+    slow = replace(config, space=SearchSpace({**XY, "step_seconds": Float(600.0, 601.0)}))
+    with pytest.raises(NoTrialCompleted, match="the budget was spent before"):
+        run(replace(slow, budget=replace(config.budget, time_seconds=1.0)), QUIET)
+
+
 def test_a_finished_study_is_only_reported_again(config: StudyConfig) -> None:
     report = run(config, TESTED)
     before = (report.directory / "journal.db").read_bytes()

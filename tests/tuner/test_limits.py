@@ -98,11 +98,12 @@ def test_the_final_fit_has_its_part_of_the_gpu_hours(tmp_path: Path) -> None:
     assert watch.stop_all()
 
 
-def test_time_counts_from_the_first_result_and_over_a_resume(tmp_path: Path) -> None:
+def test_time_counts_from_the_first_sign_of_life_and_over_a_resume(tmp_path: Path) -> None:
     log = journal(tmp_path)
     watch = limits(log, Budget(time_seconds=1e-9))
+    log.append(Started(0, {"x": 0.5, "depth": 1}, "tpe", 0))
     assert not watch.stop_all()
-    end(log, TrialState.COMPLETED)
+    log.append(Used(0, Usage()))
     assert watch.stop_all()
     assert watch.reason == "time budget of 1e-09 s spent"
     log.close()
