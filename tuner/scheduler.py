@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray.exceptions import ActorUnavailableError, RayActorError
+from ray import cloudpickle
+from ray.exceptions import ActorUnavailableError, RayActorError, RayError
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial as RayTrial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
@@ -74,7 +75,7 @@ class StudyScheduler(FIFOScheduler):
         id = trial.config["trial"]
         seconds = self._seconds(id)
         self._heard.pop(id, None)
-        error = trial.get_pickled_error()
+        error = _error(trial)
         if isinstance(error, RayActorError) and error.preempted:
             return
         unreachable = isinstance(error, ActorUnavailableError)
@@ -148,6 +149,14 @@ def _ended(id: int, end: tuple[str, str, float, Memory | None] | None) -> Ended 
     state, reason, seconds, lacked = end
     # again, for the node of the trial may not know the secrets of this one
     return Ended(id, TrialState(state), redact(reason), seconds, lacked)
+
+
+def _error(trial: RayTrial) -> RayError | None:
+    """Why Ray gave up, from its own file here; ``get_pickled_error`` reads where it comes later."""
+    if not trial.pickled_error_file:
+        return None
+    error: RayError = cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())
+    return error
 
 
 def _loss(error: str) -> tuple[Memory | None, str]:

@@ -6,7 +6,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ray.exceptions import ActorUnavailableError, RayActorError
+from ray.exceptions import ActorUnavailableError, RayActorError, RayError
+from ray.train._internal.storage import StorageContext
+from ray.tune.experiment import Trial as RayTrial
 from ray.tune.schedulers import TrialScheduler
 
 from meta.study import Measurement, TrialState
@@ -123,15 +125,19 @@ def test_rungs_are_refilled_from_the_journal(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def lose(scheduler: StudyScheduler, tmp_path: Path) -> Callable[[Exception], None]:
-    """Tells the scheduler that trial 0 lost its worker by an error."""
-    file = tmp_path / "error.txt"
+def lose(
+    scheduler: StudyScheduler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[RayError], None]:
+    """Tells the scheduler, as Ray does, that trial 0 lost its worker by an error."""
+    monkeypatch.setattr(
+        "ray.train._internal.storage._get_ray_train_session_dir", lambda: str(tmp_path / "ray")
+    )
 
-    def lose(error: Exception) -> None:
-        file.write_text(f"Failure # 1\n{error}\n")
-        trial = SimpleNamespace(
-            config={"trial": 0}, error_file=file, get_pickled_error=lambda: error
-        )
+    def lose(error: RayError) -> None:
+        storage = StorageContext(str(tmp_path / "kept"), "study")
+        trial = RayTrial("a", config={"trial": 0}, storage=storage, stub=True)
+        trial.init_local_path()  # type: ignore[no-untyped-call]
+        trial.handle_error(error)  # type: ignore[arg-type]
         scheduler.on_trial_error(None, trial)  # type: ignore[arg-type]
 
     return lose
@@ -145,11 +151,11 @@ UNREACHABLE = ActorUnavailableError("RpcError", None)
     ("error", "reason"),
     [
         (DIED, "its worker process died twice"),
-        (RuntimeError("x\nModuleNotFoundError: No module named 'mine'"), "named 'mine'"),
+        (RayError("x\nModuleNotFoundError: No module named 'mine'"), "named 'mine'"),
     ],
 )
 def test_a_second_lost_worker_fails_the_trial(
-    lose: Callable[[Exception], None], log: Journal, error: Exception, reason: str
+    lose: Callable[[RayError], None], log: Journal, error: RayError, reason: str
 ) -> None:
     lose(error)
     assert log.trials[0].state is TrialState.RUNNING
@@ -159,7 +165,7 @@ def test_a_second_lost_worker_fails_the_trial(
 
 
 def test_a_worker_out_of_reach_is_no_dead_one(
-    lose: Callable[[Exception], None], log: Journal
+    lose: Callable[[RayError], None], log: Journal
 ) -> None:
     for error in (DIED, *[UNREACHABLE] * UNREACHABLE_RETRIES):
         lose(error)
@@ -169,7 +175,7 @@ def test_a_worker_out_of_reach_is_no_dead_one(
 
 
 def test_a_node_that_is_taken_away_counts_for_nothing(
-    lose: Callable[[Exception], None], log: Journal
+    lose: Callable[[RayError], None], log: Journal
 ) -> None:
     for _ in range(9):
         lose(RayActorError(preempted=True))
@@ -177,7 +183,7 @@ def test_a_node_that_is_taken_away_counts_for_nothing(
 
 
 def test_a_trial_that_lost_its_worker_trained_before_its_last_report_and_after(
-    scheduler: StudyScheduler, log: Journal, lose: Callable[[Exception], None]
+    scheduler: StudyScheduler, log: Journal, lose: Callable[[RayError], None]
 ) -> None:
     lose(DIED)
     report(scheduler, 0, batch(0.5, 0.4))
