@@ -6,9 +6,9 @@
 Each part is kept when it is done. `long` watches one study of trivial trials from outside: memory,
 open files and processes of the driver and all that it started, shared memory of the machine, and
 the seconds per trial, in tenths of the study; then it times the study's page and the first list of
-its store that MLflow's pages ask for. `full` runs studies into one store one after the other:
-seconds and peak memory of each, and the same list. `beside` starts `tuner run` several times at
-once on one Ray and one new store, and counts what the store has in the end.
+its store that MLflow's pages ask for. `full` runs studies into one store one after the other, on
+one Ray: seconds and peak memory of each driver, and the same list. `beside` starts `tuner run`
+several times at once on one Ray and one new store, and counts what the store has in the end.
 """
 
 import argparse
@@ -166,28 +166,36 @@ def one_long(trials: int, folder: Path) -> dict[str, Any]:
 
 def full(studies: int, folder: Path) -> dict[str, Any]:
     """Seconds and peak memory of each study, and how large the store is after it."""
-    rows = []
-    for seed in range(studies):
-        began, most = time.monotonic(), 0.0
-        study = tuner(folder, "--trials", str(STUDY_TRIALS), "--seed", str(seed))
-        while study.poll() is None:
-            most = max(most, sample(study.pid, began, 0).megabytes)
-            time.sleep(PAUSE_SECONDS / 4)
-        assert study.returncode == 0
-        size = (folder / "mlflow.db").stat().st_size / 1e6
-        row = {"seconds": time.monotonic() - began, "megabytes": most, "store_megabytes": size}
-        rows.append({name: round(value, 2) for name, value in row.items()})
+    with one_ray():
+        rows = [next_study(seed, folder) for seed in range(studies)]
     return {"studies": rows, "list_seconds": listed(folder)}
+
+
+def next_study(seed: int, folder: Path) -> dict[str, float]:
+    began, most = time.monotonic(), 0.0
+    study = tuner(folder, *own_ray(), "--trials", str(STUDY_TRIALS), "--seed", str(seed))
+    while study.poll() is None:
+        most = max(most, sample(study.pid, began, 0).megabytes)
+        time.sleep(PAUSE_SECONDS / 4)
+    assert study.returncode == 0
+    size = (folder / "mlflow.db").stat().st_size / 1e6
+    row = {"seconds": time.monotonic() - began, "megabytes": most, "store_megabytes": size}
+    return {name: round(value, 2) for name, value in row.items()}
+
+
+def own_ray() -> list[str]:
+    """Options for a study on the Ray of ``one_ray``."""
+    import ray
+
+    return ["--address", ray.get_runtime_context().gcs_address]
 
 
 def beside(processes: int, folder: Path) -> dict[str, float]:
     """What a store has of studies that were written at the same time."""
-    import ray
-
     began = time.monotonic()
     options = ["--trials", str(STUDY_TRIALS), "--no-history", "--concurrency", "1"]
     with one_ray():
-        options += ["--address", ray.get_runtime_context().gcs_address]
+        options += own_ray()
         running = [tuner(folder, *options, "--seed", str(seed)) for seed in range(processes)]
         codes = [study.wait() for study in running]
     found = read_studies(f"sqlite:///{folder / 'mlflow.db'}", EXPERIMENT).studies
