@@ -47,7 +47,9 @@ ROWS = {
     13: Row("GPU out of memory", "tuner/test_admission.py", workers.gpu_memory),
     14: Row("Ray's head or raylet killed", "faults/test_kills.py", drivers.lost_ray),
     15: Row("a node switched off", "tuner/test_several_nodes.py", clusters.switched_off_node),
-    16: Row("calls between Ray's processes lost or late", "", drivers.bad_network),
+    16: Row(
+        "calls between Ray's processes lost or late", "faults/test_kills.py", drivers.bad_network
+    ),
     17: Row("tracking server down, or never answering", "tuner/test_past.py", tracking.store_away),
     18: Row(
         "tracking server dies, or answers 429 or 500",

@@ -1,5 +1,6 @@
-"""Rows 1 and 14: a driver that is killed again and again, and a Ray that goes from under it."""
+"""Rows 1, 14, 16: a driver killed again and again, a Ray that goes, and calls that get lost."""
 
+import json
 import os
 import signal
 from pathlib import Path
@@ -57,3 +58,18 @@ def test_a_ray_that_is_killed_is_said_and_the_study_can_be_resumed(
     for trial in before:
         after = study.trials[trial.id].measurements
         assert after[: len(trial.measurements)] == trial.measurements
+
+
+def test_calls_to_workers_that_get_lost_cost_no_trial(
+    tmp_path: Path, mlflow_store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = {"num_failures": 3, "req_failure_prob": 30, "resp_failure_prob": 30}
+    calls = json.dumps({"CoreWorkerService.grpc_client.PushTask": lost})
+    monkeypatch.setenv("RAY_testing_rpc_failure", calls)
+    process, out = start(tmp_path, mlflow_store, "--no-history", "--no-finalize")
+    _, said = process.communicate(timeout=240)
+    assert process.returncode == 0, said
+    log = Journal.open(out)
+    log.close()
+    assert [trial.id for trial in log.study.trials] == list(range(16))
+    assert {t.state for t in log.study.trials} == {TrialState.COMPLETED, TrialState.STOPPED}
