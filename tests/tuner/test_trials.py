@@ -20,7 +20,7 @@ time.sleep(1)  # what a library takes to import
 
 
 def train(config, context):
-    time.sleep(0.05)
+    time.sleep(0.3)
     context.report(1, config["x"], {"pid": os.getpid()})
 """
 
@@ -45,7 +45,9 @@ def test_short_trials_share_as_many_workers_as_may_run_at_once(
     options = RunOptions(quiet=True, use_history=False, finalize=False)
     workers = {trial.measurements[-1].metrics["pid"] for trial in run(config, options).study.trials}
     assert len(workers) == 2
-    alone = replace(config, resources=Resources(cpu=1, gpu=0, concurrency=1))
+    alone = replace(
+        config, budget=Budget(trials=4), resources=Resources(cpu=1, gpu=0, concurrency=1)
+    )
     workers = {trial.measurements[-1].metrics["pid"] for trial in run(alone, options).study.trials}
     assert len(workers) == 1
 
