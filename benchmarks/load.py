@@ -127,10 +127,14 @@ def long(trials: int, folder: Path) -> list[Sample]:
 
 
 def tenths(samples: list[Sample], trials: int) -> list[dict[str, float]]:
-    """The last sample of each tenth of the study, with the seconds per trial in it."""
+    """The last sample of each tenth of the study, with the seconds per trial in it.
+
+    When the last trial has ended, Ray goes: what is left then says nothing of the study.
+    """
     rows: list[dict[str, float]] = []
     for part in range(1, PARTS + 1):
-        reached = [each for each in samples if each.trials <= trials * part / PARTS]
+        most = min(trials * part / PARTS, trials - 1)
+        reached = [each for each in samples if each.trials <= most]
         if not reached or (rows and reached[-1].trials == rows[-1]["trials"]):
             continue
         last, before = reached[-1], rows[-1] if rows else {"seconds": samples[0].seconds}
