@@ -65,12 +65,13 @@ A study of {trials} trivial trials, the driver with all that it started:
 
 ![These over the trials](../benchmarks/results/load.svg)
 
-Its page is written in {page_seconds:.1f} s and has {page_megabytes:.1f} MB; the store gives the
+Memory grows by {growth:.0f} KB a trial, some of which is what Ray Tune keeps of each. The page
+of the study is written in {page_seconds:.1f} s and has {page_megabytes:.1f} MB; the store gives the
 first hundred runs to MLflow's pages in {list_seconds:.1f} s.
 
-{studies} studies into one store, one after the other: the first took {begin[seconds]:.0f} s and
-{begin[megabytes]:.0f} MB at the most, the last {end[seconds]:.0f} s and {end[megabytes]:.0f} MB.
-The first hundred runs are then listed in {full_list_seconds:.1f} s.
+{studies} studies into one store, one after the other on one Ray: the first took
+{begin[seconds]:.0f} s and {begin[megabytes]:.0f} MB at the most, the last {end[seconds]:.0f} s and
+{end[megabytes]:.0f} MB. The first hundred runs are then listed in {full_list_seconds:.1f} s.
 
 {beside[processes]} `tuner run` at the same time on one Ray and one new store: {beside[failed]}
 failed, and it held {beside[trials]} of their {beside[expected_trials]} trials after
@@ -88,6 +89,8 @@ def page(faults: dict[str, Any], bad_input: dict[str, Any], load: dict[str, Any]
 
 def _load(load: dict[str, Any]) -> str:
     long, tenths, studies = load["long"], load["long"]["tenths"], load["full"]["studies"]
+    first, last = tenths[1], tenths[-1]
+    growth = (last["megabytes"] - first["megabytes"]) / (last["trials"] - first["trials"]) * 1000
     return LOAD_TEXT.format(
         cores=long["cores"],
         page_seconds=long["page_seconds"],
@@ -95,8 +98,9 @@ def _load(load: dict[str, Any]) -> str:
         list_seconds=long["list_seconds"],
         full_list_seconds=load["full"]["list_seconds"],
         trials=long["trials"],
-        first=tenths[1],
-        last=tenths[-1],
+        first=first,
+        last=last,
+        growth=growth,
         studies=len(studies),
         begin=studies[0],
         end=studies[-1],
