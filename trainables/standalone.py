@@ -27,11 +27,6 @@ class PrintingContext:
     max_steps: int = 10
     began: float = field(default_factory=time.perf_counter)
 
-    @property
-    def seconds(self) -> float:
-        """Since the context was made."""
-        return time.perf_counter() - self.began
-
     def report(
         self,
         step: int,
@@ -41,7 +36,8 @@ class PrintingContext:
     ) -> None:
         """Print the value, the seconds so far, all metrics and what is recommended."""
         numbers = " ".join(f"{name}={number:.5g}" for name, number in (metrics or {}).items())
-        print(f"step {step:2}  {value:.5f}  {self.seconds:6.2f} s  {numbers}  {dict(config or {})}")
+        seconds = time.perf_counter() - self.began
+        print(f"step {step:2}  {value:.5f}  {seconds:6.2f} s  {numbers}  {dict(config or {})}")
 
     def save(self, write: Callable[[Path], None]) -> None:
         """Keep nothing."""
