@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray import cloudpickle
-from ray.exceptions import ActorUnavailableError, RayActorError, RayError
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial as RayTrial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
@@ -28,6 +26,9 @@ from tuner.usage import Usage
 WORKER_RETRIES = 1
 UNREACHABLE_RETRIES = 20
 """A worker that lives but could not be reached says nothing against its trial."""
+
+UNREACHABLE = "is unavailable"
+"""In what Ray writes of it. The error itself lies pickled beside that, and pickles stay shut."""
 
 
 class StudyScheduler(FIFOScheduler):
@@ -75,15 +76,15 @@ class StudyScheduler(FIFOScheduler):
         id = trial.config["trial"]
         seconds = self._seconds(id)
         self._heard.pop(id, None)
-        error = _error(trial)
-        if isinstance(error, RayActorError) and error.preempted:
+        if not trial.num_failures:
             return
-        unreachable = isinstance(error, ActorUnavailableError)
+        error = Path(trial.error_file).read_text()
+        unreachable = UNREACHABLE in error
         self._losses[id, unreachable] += 1
         most = UNREACHABLE_RETRIES if unreachable else WORKER_RETRIES
         running = self._journal.trials[id].state is TrialState.RUNNING
         if running and self._losses[id, unreachable] > most:
-            lacked, reason = _loss(Path(trial.error_file).read_text())
+            lacked, reason = _loss(error)
             self._journal.append(Ended(id, TrialState.FAILED, redact(reason), seconds, lacked))
 
     def choose_trial_to_run(self, tune_controller: TuneController) -> RayTrial | None:
@@ -151,19 +152,11 @@ def _ended(id: int, end: tuple[str, str, float, Memory | None] | None) -> Ended 
     return Ended(id, TrialState(state), redact(reason), seconds, lacked)
 
 
-def _error(trial: RayTrial) -> RayError | None:
-    """Why Ray gave up, from its own file here; ``get_pickled_error`` reads where it comes later."""
-    if not trial.pickled_error_file:
-        return None
-    error: RayError = cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())
-    return error
-
-
 def _loss(error: str) -> tuple[Memory | None, str]:
     """Ray learns of a worker's end from a closed socket: neither signal nor exit code are known."""
     if "running low on memory" in error:
         return Memory.HOST, out_of(Memory.HOST, "Ray killed its worker process twice")
-    if "unavailable" in error:
+    if UNREACHABLE in error:
         return None, f"its worker process could not be reached {UNREACHABLE_RETRIES + 1} times"
     if "died" in error:
         return None, "its worker process died twice (killed, e.g. by signal 9, crashed, or left)"
