@@ -154,6 +154,7 @@ def write_journal(folder: Path, seed: int, count: int) -> Study:
     folder.mkdir()
     journal = Journal.create(folder, study, {})
     journal.append(*events, Finished("done"))
+    journal.close()
     return journal.study
 
 
