@@ -100,11 +100,11 @@ def test_the_curve_at_each_step_is_that_of_a_separate_fit_with_so_many_rounds(
 ) -> None:
     truth = data.y[data.validation]
     reports = run(data, model, config).reports
-    assert [report.step for report in reports] == list(range(1, 11))
+    assert [report.step for report in reports] == list(range(1, 10))
     assert [report.metrics["rounds"] for report in reports] == [
-        16, 32, 48, 63, 79, 95, 110, 126, 142, 157,
+        16, 32, 48, 63, 79, 95, 110, 126, 142,
     ]  # fmt: skip
-    for report in reports[::4] + reports[-1:]:
+    for report in reports[::4]:
         short = {**config, "n_estimators": int(report.metrics["rounds"])}
         prediction = fit_anew(data, model, short, data.train, data.x[data.validation])
         curve = METRICS["binary"]["rmse"](truth, prediction)
@@ -163,6 +163,19 @@ def test_the_curve_is_searched_between_the_ends_of_steps_too(data: TabularData, 
     assert report.value == min(values.values())
     assert report.config == {"n_estimators": min(values, key=lambda rounds: values[rounds])}
     assert report.config["n_estimators"] < 157
+
+
+def test_a_trial_ends_when_a_fifth_of_its_rounds_brought_nothing_better(
+    data: TabularData, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = {**SAMPLED, "learning_rate": 0.02, "n_estimators": 900}
+    short = run(data, model, long).reports
+    monkeypatch.setattr(tabular, "PATIENCE", 1.0)
+    whole = run(data, model, long).reports
+    assert len(short) < len(whole) == 10
+    assert short == whole[: len(short)]
+    idle = [report.metrics["rounds"] - report.config["n_estimators"] for report in short[1:]]
+    assert idle[-1] >= 180 > max(idle[:-1])
 
 
 def test_a_metric_that_is_to_grow_is_reported_at_its_highest(data: TabularData, model: str) -> None:
@@ -255,7 +268,7 @@ def test_matrices_are_built_once_and_anew_for_other_bins(data: TabularData, mode
 def test_a_trial_needs_no_test_rows_and_a_final_training_measures_on_those_it_is_given(
     data: TabularData, held_out: HeldOut, model: str
 ) -> None:
-    assert len(run(data, model, SAMPLED).values) == 10
+    assert len(run(data, model, SAMPLED).values) == 9
     poisoned = HeldOut(held_out.x, 1 - held_out.y)
     tested = [
         run(data, model, SAMPLED, final=True, held_out=rows).values for rows in (held_out, poisoned)
