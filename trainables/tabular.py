@@ -50,8 +50,8 @@ DESCRIPTION = "tabular.json"
 MIN_ROUNDS = 100
 STRIDE = 10
 PATIENCE = 0.2
-"""A trial ends when so large a part of its rounds brought nothing better. Of the time of 42 studies on
-tables of R that takes 32 %, and the best value of none would have been another."""
+"""A trial ends when so large a part of its rounds brought nothing better. Of the time of 42 studies
+on tables of R that takes 32 %, and the best value of none would have been another."""
 
 Parameters = tuple[tuple[str, Any], ...]
 
