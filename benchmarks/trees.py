@@ -56,7 +56,7 @@ Values = list[float]
 
 @dataclass
 class Recorder:
-    """A context that keeps the curve at the end of each step."""
+    """A context that keeps the curve at the end of each step and lets no trial end before."""
 
     model: str
     data: TabularData
@@ -65,6 +65,7 @@ class Recorder:
     device: str = "cpu"
     threads: int = 1
     final: bool = False
+    options: Config = field(default_factory=lambda: {"early_stopping": 0})
     curve: Values = field(default_factory=list)
 
     def report(self, step: int, value: float, metrics: Config, config: Config | None) -> None:

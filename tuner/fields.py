@@ -205,8 +205,9 @@ FIELDS = (
         "model.early_stopping",
         _whole(0, 100_000),
         "2",
-        "of a network: end a trial after so many epochs without a better value, and give the final"
-        " fit as many as the best trial had when it was best; 0 never does",
+        "end a trial after so many steps (of a network: epochs) without a better value, and give"
+        " the final fit as many as the best trial had when it was best; 0 never does. Not given: 2"
+        " for boosted trees, 0 for networks",
     ),
     Field("metric.name", _name, "rmse", "what is measured on the validation data", True),
     Field("metric.mode", _choice("max", "min"), "min", "which is better, more or less", True),

@@ -99,12 +99,12 @@ def test_the_curve_at_each_step_is_that_of_a_separate_fit_with_so_many_rounds(
     data: TabularData, model: str, config: dict[str, Any]
 ) -> None:
     truth = data.y[data.validation]
-    reports = run(data, model, config).reports
-    assert [report.step for report in reports] == list(range(1, 10))
+    reports = run(data, model, config, options={"early_stopping": 0}).reports
+    assert [report.step for report in reports] == list(range(1, 11))
     assert [report.metrics["rounds"] for report in reports] == [
-        16, 32, 48, 63, 79, 95, 110, 126, 142,
+        16, 32, 48, 63, 79, 95, 110, 126, 142, 157,
     ]  # fmt: skip
-    for report in reports[::4]:
+    for report in reports[::4] + reports[-1:]:
         short = {**config, "n_estimators": int(report.metrics["rounds"])}
         prediction = fit_anew(data, model, short, data.train, data.x[data.validation])
         curve = METRICS["binary"]["rmse"](truth, prediction)
@@ -165,17 +165,17 @@ def test_the_curve_is_searched_between_the_ends_of_steps_too(data: TabularData, 
     assert report.config["n_estimators"] < 157
 
 
-def test_a_trial_ends_when_a_fifth_of_its_rounds_brought_nothing_better(
-    data: TabularData, model: str, monkeypatch: pytest.MonkeyPatch
+def test_a_trial_ends_when_two_steps_brought_nothing_better_unless_told_otherwise(
+    data: TabularData, model: str
 ) -> None:
     long = {**SAMPLED, "learning_rate": 0.02, "n_estimators": 900}
+    whole = run(data, model, long, options={"early_stopping": 0}).reports
     short = run(data, model, long).reports
-    monkeypatch.setattr(tabular, "PATIENCE", 1.0)
-    whole = run(data, model, long).reports
     assert len(short) < len(whole) == 10
     assert short == whole[: len(short)]
-    idle = [report.metrics["rounds"] - report.config["n_estimators"] for report in short[1:]]
-    assert idle[-1] >= 180 > max(idle[:-1])
+    values = [report.value for report in short]
+    assert values[-3] == values[-2] == values[-1] < values[-4]
+    assert len(run(data, model, long, options={"early_stopping": 1}).reports) == len(short) - 1
 
 
 def test_a_metric_that_is_to_grow_is_reported_at_its_highest(data: TabularData, model: str) -> None:

@@ -172,7 +172,7 @@ def test_a_parameter_that_no_trial_would_heed_is_refused() -> None:
 def test_what_no_trial_of_the_trainable_heeds_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         load("adult-xgboost", [Override.parse("model.init=scratch")])
-    what = "no effect on this trainable, which heeds none. Remove it."
+    what = "no effect on this trainable, which heeds early_stopping. Remove it."
     assert caught.value.faults == (f"--set model.init: {what}",)
 
 
