@@ -50,8 +50,8 @@ DESCRIPTION = "tabular.json"
 MIN_ROUNDS = 100
 STRIDE = 10
 PATIENCE = 2
-"""So many steps without anything better end a trial, unless ``early_stopping`` says otherwise. In 42
-studies on tables of R that saves 32 % of the time, and no best value would have been another."""
+"""So many steps without anything better end a trial, unless ``early_stopping`` says otherwise. That
+saves 32 % of the time of 42 studies on tables of R, and no best value would have been another."""
 
 Parameters = tuple[tuple[str, Any], ...]
 
