@@ -7,8 +7,9 @@ Each part is kept when it is done. `long` watches one study of trivial trials fr
 open files and processes of the driver and all that it started, shared memory of the machine, and
 the seconds per trial, in tenths of the study; then it times the study's page and the first list of
 its store that MLflow's pages ask for. `full` runs studies into one store one after the other, on
-one Ray: seconds and peak memory of each driver, and the same list. `beside` starts `tuner run`
-several times at once on one Ray and one new store, and counts what the store has in the end.
+one Ray, then some into a new store: seconds and peak memory of each driver, and the same list.
+`beside` starts `tuner run` several times at once on one Ray and one new store, and counts what the
+store has in the end.
 """
 
 import argparse
@@ -44,6 +45,7 @@ SHARED = "/dev/shm"
 PAUSE_SECONDS = 1.0
 PARTS = 10
 STUDY_TRIALS = 8
+FRESH_STUDIES = 3
 LISTED = 100
 """Runs in the first list that MLflow's pages show."""
 EXPERIMENT = "warmtune"
@@ -170,9 +172,11 @@ def one_long(trials: int, folder: Path) -> dict[str, Any]:
 
 def full(studies: int, folder: Path) -> dict[str, Any]:
     """Seconds and peak memory of each study, and how large the store is after it."""
+    new = folder / "new"
     with one_ray():
         rows = [next_study(seed, folder) for seed in range(studies)]
-    return {"studies": rows, "list_seconds": listed(folder)}
+        fresh = [next_study(seed, new) for seed in range(FRESH_STUDIES)]
+    return {"studies": rows, "fresh_studies": fresh, "list_seconds": listed(folder)}
 
 
 def next_study(seed: int, folder: Path) -> dict[str, float]:
