@@ -169,13 +169,11 @@ def test_a_trial_ends_when_two_steps_brought_nothing_better_unless_told_otherwis
     data: TabularData, model: str
 ) -> None:
     long = {**SAMPLED, "learning_rate": 0.02, "n_estimators": 900}
-    whole = run(data, model, long, options={"early_stopping": 0}).reports
-    short = run(data, model, long).reports
-    assert len(short) < len(whole) == 10
+    options: list[dict[str, Any]] = [{"early_stopping": 0}, {"early_stopping": 1}, {}]
+    whole, shorter, short = (run(data, model, long, options=each).reports for each in options)
+    assert len(shorter) + 1 == len(short) < len(whole) == 10
     assert short == whole[: len(short)]
-    values = [report.value for report in short]
-    assert values[-3] == values[-2] == values[-1] < values[-4]
-    assert len(run(data, model, long, options={"early_stopping": 1}).reports) == len(short) - 1
+    assert short[-4].value > short[-3].value == short[-2].value == short[-1].value
 
 
 def test_a_metric_that_is_to_grow_is_reported_at_its_highest(data: TabularData, model: str) -> None:
