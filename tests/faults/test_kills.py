@@ -42,7 +42,8 @@ def child(pid: int, program: str) -> int:
 def test_a_ray_that_is_killed_is_said_and_the_study_can_be_resumed(
     tmp_path: Path, mlflow_store: str
 ) -> None:
-    process, out = start(tmp_path, mlflow_store, "--no-history", "--no-finalize")
+    more = ["--trials", str(TRIALS)]
+    process, out = start(tmp_path, mlflow_store, "--no-history", "--no-finalize", *more)
     wait_for_trials(out, 3, process)
     os.kill(child(process.pid, "raylet/raylet"), signal.SIGKILL)
     _, said = process.communicate(timeout=60)
@@ -53,7 +54,7 @@ def test_a_ray_that_is_killed_is_said_and_the_study_can_be_resumed(
     log.close()
     before = log.study.trials
     study = resume(out, RunOptions(quiet=True, finalize=False)).study
-    assert [trial.id for trial in study.trials] == list(range(16))
+    assert [trial.id for trial in study.trials] == list(range(TRIALS))
     assert {t.state for t in study.trials} == {TrialState.COMPLETED, TrialState.STOPPED}
     for trial in before:
         after = study.trials[trial.id].measurements

@@ -121,7 +121,10 @@ def test_a_trial_can_be_repeated(task: str, studies: list[Study], tmp_path: Path
     study = next(study for study in studies if study.task.id == task)
     trial = study.trials[7]
     batches: list[Batch] = []
-    setting = TrialSetting("tabular", study.task.model, study.metric, 10, (), tmp_path)
+    whole = {"early_stopping": 0}
+    setting = TrialSetting(
+        "tabular", study.task.model, study.metric, 10, (), tmp_path, options=whole
+    )
     payload = data_of(study).payload
     context = TrialContext(setting, trial.id, trial.seed, payload, batches.append)
     run_training(setting, context, trial.config)

@@ -25,6 +25,7 @@ def test_the_next_trial_clears_away_the_checkpoint_of_the_one_before(
 
     monkeypatch.setattr(worker, "run_training", train)
     monkeypatch.setattr(worker, "_fetch", lambda data: None)
+    monkeypatch.setattr(worker, "_send", lambda batch: None)
     setting = TrialSetting("toy", "curve", METRIC, 4, (), tmp_path)
     left = []
     for trial in (0, 0, 1, 2):
