@@ -25,9 +25,12 @@ ENVIRONMENT = {
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_GLOBAL_CHECKPOINT_S": "86400",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    "RAY_maximum_gcs_destroyed_actor_cached_count": "1000",
+    "RAY_task_events_max_num_task_in_gcs": "1000",
     "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
 }
-"""Ray writes no state of its own: the journal is what a resume reads. GPUs have NVML's numbers."""
+"""Ray writes no state of its own: the journal is what a resume reads. It remembers the last 1,000
+workers and tasks instead of 100,000, at 15 KB for each trial. GPUs have NVML's numbers."""
 
 KNOCK_SECONDS = 3.0
 START_ATTEMPTS = 3

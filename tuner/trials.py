@@ -29,6 +29,10 @@ MAX_PENDING = "TUNE_MAX_PENDING_TRIALS_PG"
 but a trial that waits for its actor is given one that has become free and its own is called off:
 where trials are shorter than the start of an actor, all would run in the first one."""
 
+TRIALS_PER_LEG = 1000
+"""Of each trial Ray Tune keeps some 20 KB until its run is over. After so many a run of Tune ends,
+and the next goes on from the journal as after an interruption."""
+
 
 def run_trials(session: Session, final_fits: int = 0) -> None:
     """Run what is left of the study; raises ``Interrupted`` after a signal, resumable.
@@ -43,10 +47,26 @@ def run_trials(session: Session, final_fits: int = 0) -> None:
     limits = Limits(journal, config.budget, session.signals, final_fits)
     packing = _packing(session)
     drop_when_ended(journal)
+    while _left(session) and not limits.reason:
+        _run_leg(session, limits, packing)
+    session.heed_signals()
+    _finish(journal, limits.reason or "all trials done", limits.gpu_hours)
+
+
+def _left(session: Session) -> bool:
+    """Whether a trial is to be started, or to be run again."""
+    trials = session.journal.trials.values()
+    running = any(trial.state is TrialState.RUNNING for trial in trials)
+    return running or len(trials) < session.config.budget.trials
+
+
+def _run_leg(session: Session, limits: Limits, packing: Packing) -> None:
+    """Run as many trials as one run of Ray Tune may hold, or until a limit is reached."""
+    journal = session.journal
     trainable = partial(run_trial, session.setting, session.data)
     with tempfile.TemporaryDirectory(prefix="warmtune-") as scratch:
         tuner = tune.Tuner(
-            tune.with_resources(trainable, _resources(allotment)),
+            tune.with_resources(trainable, _resources(session.allotment)),
             tune_config=tune.TuneConfig(
                 search_alg=_search(session, packing),
                 scheduler=_scheduler(session, packing),
@@ -61,8 +81,6 @@ def run_trials(session: Session, final_fits: int = 0) -> None:
             ),
         )
         _fit(tuner, journal)
-    session.heed_signals()
-    _finish(journal, limits.reason or "all trials done", limits.gpu_hours)
 
 
 def _fit(tuner: tune.Tuner, journal: Journal) -> None:
@@ -101,7 +119,7 @@ def _search(session: Session, packing: Packing) -> StudySearch:
         journal,
         [Recommendation(**point) for point in past["points"]],
         session.config.sampler,
-        session.config.budget.trials,
+        min(session.config.budget.trials, len(journal.trials) + TRIALS_PER_LEG),
         session.allotment.concurrency,
         packing,
         load_prior(journal.path.parent, bool(past["sources"])),
