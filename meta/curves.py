@@ -51,16 +51,16 @@ class Regression:
     product: float
     misfit: float
 
-    def extrapolate(self, loss: float) -> tuple[float, float]:
-        """The expected full loss and its variance, of a trial that had ``loss`` at the step."""
-        at, outlook = loss - self.early_mean, self.outlook
-        spread = self.square / self.count + at * at / (self.count + 1) or TINY
+    def extrapolate(self, losses: Array) -> tuple[Array, Array]:
+        """The expected full losses and their variances, of trials with ``losses`` at the step."""
+        at, outlook = losses - self.early_mean, self.outlook
+        spread = np.maximum(self.square / self.count + at * at / (self.count + 1), TINY)
         noise = self.misfit + NOISE_DRAWS * outlook.noise * spread
         noise /= self.count + NOISE_DRAWS
         precision = self.square / noise + 1 / outlook.spread**2
         slope = self.product / noise + outlook.slope / outlook.spread**2
         variance = noise * (1 + 1 / self.count) + at * at / precision
-        return self.full_mean + max(0.0, slope / precision) * at, variance
+        return self.full_mean + np.maximum(0.0, slope / precision) * at, variance
 
 
 @dataclass(frozen=True)
@@ -87,13 +87,18 @@ class Outcomes:
         """At most ``count`` of them: the best, and as many of the latest."""
         if len(self.losses) <= count:
             return self
-        best = np.argsort(self.losses, kind="stable")[: count // 2]
-        latest = np.setdiff1d(np.arange(len(self.losses)), best)[len(best) - count :]
-        return self._take(np.sort(np.concatenate([best, latest])))
+        return self._take(best_and_latest(self.losses, count))
 
     def _take(self, rows: Indices) -> "Outcomes":
         configs = tuple(self.configs[row] for row in rows)
         return Outcomes(configs, self.losses[rows], self.variances[rows])
+
+
+def best_and_latest(losses: Array, count: int) -> Indices:
+    """The rows of ``count`` losses in their order: of the smallest, and of as many of the last."""
+    best = np.argsort(losses, kind="stable")[: count // 2]
+    latest = np.setdiff1d(np.arange(len(losses)), best)[len(best) - count :]
+    return np.sort(np.concatenate([best, latest]))
 
 
 def outcomes(study: Study, outlooks: Outlooks | None = None) -> Outcomes:
@@ -111,17 +116,16 @@ def outcomes(study: Study, outlooks: Outlooks | None = None) -> Outcomes:
     early, full = _losses_by_step(completed, study.metric), _losses(completed, study.metric)
     losses, variances = _losses(trials, study.metric), np.zeros(len(trials))
     unknown = float(np.var(full if len(full) > 1 else losses)) if trials else 0.0
-    stops = {trial.step for trial in trials if trial.state is TrialState.STOPPED}
-    regressions = {
-        step: _regression(early[step], full, (outlooks or {}).get(step, Outlook()))
-        for step in stops & early.keys()
-    }
+    stopped: dict[int, list[int]] = defaultdict(list)
     for row, trial in enumerate(trials):
         if trial.state is TrialState.STOPPED:
-            ahead = regressions.get(trial.step)
-            losses[row], variances[row] = (
-                ahead.extrapolate(losses[row]) if ahead else (losses[row], unknown)
-            )
+            stopped[trial.step].append(row)
+    for step, rows in stopped.items():
+        if step in early:
+            ahead = _regression(early[step], full, (outlooks or {}).get(step, Outlook()))
+            losses[rows], variances[rows] = ahead.extrapolate(losses[rows])
+        else:
+            variances[rows] = unknown
     return Outcomes(tuple(trial.config for trial in trials), losses, variances)
 
 

@@ -6,6 +6,7 @@ from itertools import product
 import numpy as np
 
 from meta.arrays import Array
+from meta.curves import best_and_latest
 from meta.kernel import Belief, Kernel, fit_kernel
 from meta.surrogate import Hypothesis, deviation
 
@@ -18,6 +19,8 @@ NOISES = (1e-3, 1e-2, 1e-1)
 OWN_FROM = 4
 """So many trials are needed before a kernel is fitted to the task itself."""
 OWN_EVERY = 3
+OWN_MOST = 100
+"""It is fitted to no more than these, the best and the latest: the cost grows with their cube."""
 
 
 def warm(past: Kernel, own: Kernel | None) -> list[Hypothesis]:
@@ -42,10 +45,11 @@ def own_kernel(points: Array, losses: Array) -> Kernel | None:
     count = len(losses) - len(losses) % OWN_EVERY if len(losses) >= 10 else len(losses)
     if count < OWN_FROM:
         return None
+    rows = best_and_latest(losses[:count], OWN_MOST)
     columns = points.shape[1]
     belief = Belief(float(_isotropic(columns, 0.5).scales[0]), 0.75, noise=0.01)
-    values = (losses[:count] - losses[:count].mean()) / deviation(losses[:count])
-    return _fitted(points[:count].tobytes(), values.tobytes(), columns, belief)
+    values = (losses[rows] - losses[rows].mean()) / deviation(losses[rows])
+    return _fitted(points[rows].tobytes(), values.tobytes(), columns, belief)
 
 
 def _isotropic(columns: int, scale: float) -> Kernel:

@@ -124,19 +124,23 @@ class Learner:
         """
         free = self.prior is None or _is_free(len(study.trials))
         told = outcomes(study, self.prior.outlooks if self.prior else None) + shortened(study)
-        candidates, score, trust = self._scored(study, told, free, generator)
-        success = candidates.success * self._success(study, candidates.places.points)
-        score = np.where(success < LIKELY, success - 1, score * success)
         tried = self.encoding.points(self._units(study.trials))
+        candidates, score, trust = self._scored(study, tried, told, free, generator)
+        success = candidates.success * _success(study, tried, candidates.places.points)
+        score = np.where(success < LIKELY, success - 1, score * success)
         score[_repeats(candidates.places.points, tried)] = -np.inf
         return Proposal(self._choose(candidates, score, tried, generator), trust, free)
 
     def _scored(
-        self, study: Study, told: Outcomes, free: bool, generator: np.random.Generator
+        self,
+        study: Study,
+        tried: Array,
+        told: Outcomes,
+        free: bool,
+        generator: np.random.Generator,
     ) -> tuple[Candidates, Array, float]:
         """Candidates, how promising each is, and how far the past is trusted."""
         if len(told.losses) == 0:
-            tried = self.encoding.points(self._units(study.trials))
             score = self._blind_score(tried, generator)
             return self._pool, score, float(self.prior is not None)
         if self.prior is None and len(study.trials) < INITIAL:
@@ -206,14 +210,6 @@ class Learner:
         changed[np.arange(NEIGHBOURS), one] = True
         return self.encoding.settle(np.where(changed | np.isnan(chosen), moved, chosen))
 
-    def _success(self, study: Study, points: Array) -> Array:
-        """The chance that training at each of ``points`` does not fail, by the study's trials."""
-        trained = self._units(trial for trial in study.trials if trial.state.trained)
-        failed = self._units(trial for trial in study.trials if trial.state.failed)
-        return success_probability(
-            points, self.encoding.points(trained), self.encoding.points(failed)
-        )
-
     def _units(self, trials: Iterable[Trial]) -> Array:
         return self.encoding.units([trial.config for trial in trials])
 
@@ -223,6 +219,13 @@ def _without_outliers(losses: Array) -> Array:
     middle = float(np.median(losses))
     reach = OUTLYING * (middle - float(losses.min()))
     return np.minimum(losses, middle + reach) if reach > 0 else losses
+
+
+def _success(study: Study, tried: Array, points: Array) -> Array:
+    """The chance that training at each of ``points`` does not fail, by the study's trials."""
+    trained = [row for row, trial in enumerate(study.trials) if trial.state.trained]
+    failed = [row for row, trial in enumerate(study.trials) if trial.state.failed]
+    return success_probability(points, tried[trained], tried[failed])
 
 
 def _is_free(trials: int) -> bool:

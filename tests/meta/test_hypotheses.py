@@ -1,11 +1,14 @@
 """Which hypotheses about a new task are weighed."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
+from meta import hypotheses
 from meta.arrays import Array
-from meta.hypotheses import COLD, OWN_FROM, cold, own_kernel, warm
-from meta.kernel import Kernel
+from meta.hypotheses import COLD, OWN_FROM, OWN_MOST, cold, own_kernel, warm
+from meta.kernel import Belief, Kernel, fit_kernel
 from meta.surrogate import Hypothesis
 
 
@@ -15,8 +18,8 @@ def drawn(count: int) -> tuple[Array, Array]:
     return points, np.sin(6 * points[:, 0])
 
 
-def kernels(hypotheses: list[Hypothesis]) -> set[tuple[float, ...]]:
-    return {tuple(item.kernel.scales) for item in hypotheses}
+def kernels(some: list[Hypothesis]) -> set[tuple[float, ...]]:
+    return {tuple(item.kernel.scales) for item in some}
 
 
 def test_the_probabilities_are_those_of_one_belief() -> None:
@@ -74,3 +77,19 @@ def test_the_kernel_of_the_task_follows_its_trials() -> None:
     assert other
     assert (first.scales == again.scales).all()
     assert (first.scales != other.scales).any()
+
+
+def test_of_many_trials_the_kernel_is_fitted_to_some_and_kept_for_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fits: list[tuple[int, int]] = []
+
+    def recorded(groups: Any, belief: Belief, iterations: int) -> Kernel:
+        fits.append(groups[0][0].shape)
+        return fit_kernel(groups, belief, iterations=1)
+
+    monkeypatch.setattr(hypotheses, "fit_kernel", recorded)
+    points, losses = drawn(280)
+    for count in range(270, 279):
+        own_kernel(points[:count], losses[:count])
+    assert fits == [(OWN_MOST, 2)] * 3
