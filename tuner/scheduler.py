@@ -88,7 +88,13 @@ class StudyScheduler(FIFOScheduler):
             self._journal.append(Ended(id, TrialState.FAILED, redact(reason), seconds, lacked))
 
     def choose_trial_to_run(self, tune_controller: TuneController) -> RayTrial | None:
-        """Ray asks ten times a second and more: the moment to end trials that hang."""
+        """The newest that is pending, to which Ray gives a worker that is free.
+
+        The older ones wait for workers of their own to start, which Ray would call off, only to
+        start the next: trials shorter than a start would all run in the first worker, and the
+        others never come up. Ray asks ten times a second and more: the moment to end trials that
+        hang.
+        """
         now = time.monotonic()
         live: set[RayTrial] = tune_controller.get_live_trials()  # type: ignore[no-untyped-call]
         for trial in live:
@@ -96,7 +102,8 @@ class StudyScheduler(FIFOScheduler):
                 heard = self._heard.setdefault(trial.config["trial"], now)
                 if now - heard >= self._timeout_seconds:
                     self._end_silent(trial, trial.temporary_state.ray_actor)
-        return super().choose_trial_to_run(tune_controller)
+        trials = reversed(tune_controller.get_trials())  # type: ignore[no-untyped-call]
+        return next((trial for trial in trials if trial.status == RayTrial.PENDING), None)
 
     def _end_silent(self, trial: RayTrial, worker: "ray.actor.ActorHandle[Any]") -> None:
         id = trial.config["trial"]

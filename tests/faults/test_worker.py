@@ -85,12 +85,13 @@ def test_a_trial_that_is_silent_for_too_long_fails_and_its_worker_is_killed(
         status=RayTrial.RUNNING,
         temporary_state=SimpleNamespace(ray_actor="worker"),
     )
-    controller: Any = SimpleNamespace(get_live_trials=lambda: {id(trial): trial}.values())
+    controller: Any = SimpleNamespace(
+        get_live_trials=lambda: {id(trial): trial}.values(), get_trials=lambda: [trial]
+    )
     killed: list[object] = []
     now = [0.0]
     monkeypatch.setattr(scheduler_module.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(scheduler_module.ray, "kill", killed.append)
-    monkeypatch.setattr("ray.tune.schedulers.FIFOScheduler.choose_trial_to_run", lambda *_: None)
     for now[0] in (0.0, 59.9):
         scheduler.choose_trial_to_run(controller)
     assert log.trials[0].state is TrialState.RUNNING

@@ -218,3 +218,13 @@ def test_what_runs_out_of_a_whole_gpu_fails_and_leaves_no_checkpoint(
         packing.leave(0)
         assert log.trials[0].state is state
         assert checkpoint.exists() is (state is TrialState.RUNNING)
+
+
+def test_a_free_worker_is_given_to_the_newest_trial(scheduler: StudyScheduler) -> None:
+    """The older ones wait for workers that start; given this one, Ray would call those off."""
+    states = (RayTrial.RUNNING, RayTrial.PENDING, RayTrial.PENDING, RayTrial.TERMINATED)
+    trials = [SimpleNamespace(status=state) for state in states]
+    controller: Any = SimpleNamespace(get_live_trials=set, get_trials=lambda: trials)
+    assert scheduler.choose_trial_to_run(controller) is trials[2]
+    trials[1].status = trials[2].status = RayTrial.RUNNING
+    assert scheduler.choose_trial_to_run(controller) is None
