@@ -26,7 +26,7 @@ def load(request: DataRequest) -> Data:
 
 
 def train(config: Mapping[str, Any], context: Context) -> None:
-    """One trial: step s fits on s tenths of the training data and reports the accuracy."""
+    """One trial: each step fits on more of the training data and reports the accuracy."""
     fit_x, measured_x, fit_y, measured_y = context.data
     if context.final:
         fit_x, fit_y = np.concatenate([fit_x, measured_x]), np.concatenate([fit_y, measured_y])
