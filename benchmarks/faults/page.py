@@ -67,8 +67,8 @@ A study of {trials} trivial trials, the driver with all that it started:
 
 ![These over the trials](../benchmarks/results/load.svg)
 
-Memory grows by {growth:.0f} KB a trial. What Ray Tune keeps of each goes after 1,000, when one run of
-it ends and the next begins; a proposal looks at all that was tried, which takes longer. The page
+Memory grows by {growth:.0f} KB a trial. What Ray Tune keeps of each goes after 1,000, when one run
+of it ends and the next begins; a proposal looks at all that was tried, which takes longer. The page
 of the study is written in {page_seconds:.1f} s and has {page_megabytes:.1f} MB; the store gives the
 first hundred runs to MLflow's pages in {list_seconds:.1f} s.
 
